@@ -1,0 +1,494 @@
+"""The hub: a greenlet that schedules the others, and the contract that an event loop fulfils.
+
+One hub serves one OS thread. A greenlet that has to wait notes what for, then *parks*: it takes
+the next entry of `AbstractHub.ready` and switches to it, straight, without passing through the
+hub. The last entry of each batch is the hub's `Turn`: switching to it begins the next turn of
+the loop. What has to run on the hub's own stack (first starts of greenlets, callbacks) stands in
+`AbstractHub.calls` and is run by the hub greenlet.
+
+A turn is: ask the loop what is due (waiting only if nobody is ready), run the calls that were
+queued before the turn began, go on with each ready greenlet once. What they queue belongs to
+the next turn.
+
+A loop plugs in by three methods: `exchange`, `wake` and `close` (`guv.hubs.epoll` is the
+worked example). It takes *operations* and gives *completions*, both plain ints, so that a loop in
+another language costs one call a turn. The formats are in `guv.hubs.wire`.
+
+Every attribute belongs to the hub's thread, except `mail` and `wake()`: any thread may use those.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from abc import ABCMeta, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Protocol
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from .._originals import get_ident, monotonic_ns, thread_count
+from ..const import READ, WRITE
+from ..exceptions import DeadlockError, HubClosedError
+from .descriptor import Crowd, Descriptor
+from .wire import (
+    ARM,
+    CANCEL,
+    FORGET,
+    IS_ERROR,
+    IS_LOOKUP,
+    IS_TIMER,
+    NOT_DESCRIPTOR,
+    NOT_PLAIN,
+    READABLE,
+    TIMER,
+    WATCH,
+    WRITABLE,
+)
+
+#: Nanoseconds that a busy hub may go without asking the loop. A turn of two greenlets that only
+#: yield takes about a microsecond; asking after each would double that.
+POLL_INTERVAL = 50_000
+
+#: Exceptions that end the program; they are raised in the main greenlet.
+SYSTEM_ERRORS = (KeyboardInterrupt, SystemExit, SystemError)
+
+
+class Switchable(Protocol):
+    """What stands in `ready`: greenlets, and the hub's one `Turn`."""
+
+    def switch(self) -> Any: ...
+
+
+class AbstractTimer(metaclass=ABCMeta):
+    """What `schedule_call_global` returns."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Forget the call, unless it has been made. Never yields; may be repeated."""
+
+
+class Timer(AbstractTimer):
+    """A call at a deadline."""
+
+    __slots__ = ("args", "call", "hub", "kwargs", "token")
+
+    def __init__(
+        self,
+        hub: AbstractHub,
+        deadline: int,
+        call: Callable[..., object],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self.hub = hub
+        self.call: Callable[..., object] | None = call
+        self.args = args
+        self.kwargs = kwargs
+        self.token = hub.set_timer(deadline, self)
+
+    @property
+    def pending(self) -> bool:
+        return self.call is not None
+
+    def cancel(self) -> None:
+        if self.call is not None:
+            self.call = None
+            self.hub.drop_timer(self.token, self)
+
+    def __call__(self) -> None:
+        call, self.call = self.call, None
+        if call is not None:
+            call(*self.args, **self.kwargs)
+
+
+class AbstractListener:
+    """A callback for the readiness of one descriptor in one direction; made by `hub.add`.
+
+    `cb` runs in the hub at each readiness until `hub.remove`; `tb` gets the OSError when the
+    descriptor is closed first.
+    """
+
+    __slots__ = ("args", "cb", "evtype", "fd", "greenlet", "hub", "tb")
+
+    def __init__(
+        self,
+        hub: AbstractHub,
+        evtype: int,
+        fd: int,
+        cb: Callable[..., object],
+        tb: Callable[[BaseException], object] | None,
+        args: tuple[Any, ...],
+    ) -> None:
+        self.hub: AbstractHub | None = hub
+        self.evtype = evtype
+        self.fd = fd
+        self.cb = cb
+        self.tb = tb
+        self.args = args
+        self.greenlet = getcurrent()
+
+    def __repr__(self) -> str:
+        return f"<listener {self.evtype} of fd {self.fd} for {self.cb!r}>"
+
+    def __call__(self) -> None:
+        hub = self.hub
+        if hub is None:
+            return
+        descriptor = hub.fds.get(self.fd)
+        if descriptor is None or descriptor.error:
+            self.hub = None
+            if self.tb is not None:
+                code = descriptor.error if descriptor is not None else errno.EBADF
+                self.tb(oserror(code))
+            return
+        self.cb(*self.args)
+        if self.hub is not None:
+            descriptor.join(self.evtype, self)
+            hub.arm(self.fd, self.evtype)
+
+
+class Turn:
+    """The entry at the end of each batch of ready greenlets: switching to it begins a turn.
+
+    It runs on the stack of the greenlet that parks, which saves a switch to the hub and back
+    for each turn, and any switch at all where that greenlet's own event comes first.
+    """
+
+    __slots__ = ("hub",)
+
+    def __init__(self, hub: AbstractHub) -> None:
+        self.hub = hub
+
+    def switch(self) -> None:
+        hub = self.hub
+        ready = hub.ready
+        if hub.due:                          # a call has parked; the hub has more for this turn
+            ready.append(self)
+            hub.switch()
+            return
+        if ready or hub.calls:
+            now = monotonic_ns()
+            if now - hub.polled > POLL_INTERVAL:
+                hub.polled = now
+                hub.poll(0)
+        else:
+            hub.wait()
+        ready.append(self)
+        if hub.calls:
+            hub.due, hub.calls = hub.calls, hub.due
+            hub.switch()
+        else:
+            ready.popleft().switch()
+
+
+class AbstractHub(greenlet, metaclass=ABCMeta):
+    """Scheduler of the greenlets of one thread, over an event loop that a subclass supplies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parent = main = getcurrent()
+        while main.parent is not None:
+            main = main.parent
+        self.parent = main
+        self.main = main
+        self.thread = get_ident()
+        self.ready: deque[Switchable] = deque()
+        self.calls: deque[Callable[[], object]] = deque()   # for the next turn
+        self.due: deque[Callable[[], object]] = deque()     # of this turn
+        self.mail: deque[Callable[[], object]] = deque()    # from other threads
+        self.ops: list[int] = []                            # for the loop, not yet handed over
+        self.fds: dict[int, Descriptor] = {}
+        self.timers: list[Any] = []                         # token -> greenlet or callable
+        self.free: list[int] = []                           # tokens not in use
+        self.fresh: list[Any] = []                          # timeouts not yet handed over
+        self.lookups: dict[int, Callable[[], object]] = {}  # names being looked up
+        self.jobs = 0           # pieces of work in native threads that will send mail
+        self.polled = 0         # nanoseconds; when the loop was asked last by a busy hub
+        self.main_waits: object = None   # the guv primitive that the main greenlet waits on
+        self.stopping = False
+        self.closed = False
+        self.ready.append(Turn(self))
+
+    # ---- what a loop supplies ----
+
+    @abstractmethod
+    def exchange(self, timeout: int) -> Iterable[int]:
+        """Hand over `self.ops` (and clear it), wait, return the completions.
+
+        `timeout` in nanoseconds: 0 does not wait, -1 waits until the next timer is due or
+        something happens. A signal ends the wait early, with whatever is there.
+        """
+
+    @abstractmethod
+    def wake(self) -> None:
+        """End the wait of `exchange`, now or the next one. Any thread may call it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the loop's descriptors back. Greenlets that wait stay parked for ever."""
+
+    # ---- the loop ----
+
+    def run(self, *args: Any, **kwargs: Any) -> None:
+        """The hub greenlet's body: calls of this turn first, then the next ready greenlet."""
+        ready = self.ready
+        while not self.stopping:
+            try:
+                due = self.due
+                while due:
+                    due.popleft()()
+                ready.popleft().switch()
+            except BaseException as error:
+                self.handle_error(getcurrent(), error)
+
+    def abort(self) -> None:
+        """Stop the loop and go back to the main greenlet at the next turn."""
+        self.stopping = True
+        self.wake()
+
+    def poll(self, timeout: int) -> None:
+        """Ask the loop what is due and make its waiters ready. `timeout` as in `exchange`."""
+        if self.fresh:
+            self._hand_over_timeouts()
+        fds = self.fds
+        ready = self.ready.append
+        for completion in self.exchange(timeout):
+            if completion & NOT_DESCRIPTOR:
+                self._complete(completion)
+                continue
+            descriptor = fds.get(completion >> 16)
+            if descriptor is None:
+                continue
+            if completion & READABLE:
+                descriptor.readable = True
+                waiter = descriptor.reader
+                if waiter is not None:
+                    descriptor.reader = None
+                    if waiter.__class__ is Crowd:
+                        waiter.wake(self)
+                    else:
+                        ready(waiter)
+            if completion & WRITABLE:
+                descriptor.writable = True
+                waiter = descriptor.writer
+                if waiter is not None:
+                    descriptor.writer = None
+                    if waiter.__class__ is Crowd:
+                        waiter.wake(self)
+                    else:
+                        ready(waiter)
+            if completion & NOT_PLAIN:
+                descriptor.drains = False
+        if self.mail:
+            self._take_mail()
+
+    def wait(self) -> None:
+        """Poll until some greenlet or call can go on."""
+        ready = self.ready
+        while not ready and not self.calls:
+            if self.main_waits is not None:
+                self._check_deadlock()
+            self.poll(-1)
+
+    def _complete(self, completion: int) -> None:
+        """A completion that is not the readiness of a descriptor."""
+        ident = completion >> 16
+        if completion & IS_TIMER:
+            entry = self.timers[ident]
+            if entry is not None:
+                self.timers[ident] = None
+                self.free.append(ident)
+                if isinstance(entry, greenlet):
+                    self.ready.append(entry)
+                else:
+                    self.calls.append(entry)
+        elif completion & IS_LOOKUP:
+            self.calls.append(self.lookups.pop(ident))
+        elif completion & IS_ERROR:
+            descriptor = self.fds.pop(ident, None)
+            if descriptor is not None:
+                self._wake_all(descriptor, completion >> 8 & 255)
+
+    def _take_mail(self) -> None:
+        mail = self.mail
+        for _ in range(len(mail)):          # what comes meanwhile waits for the next turn
+            self.calls.append(mail.popleft())
+
+    def _hand_over_timeouts(self) -> None:
+        fresh, self.fresh = self.fresh, []
+        for timeout in fresh:
+            if timeout.deadline:
+                timeout.token = self.set_timer(timeout.deadline, timeout)
+
+    # ---- calls ----
+
+    def schedule_call_now(self, cb: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+        """Call `cb` in the hub at the next turn. It must not block."""
+        self.calls.append(partial(cb, *args, **kwargs) if args or kwargs else cb)
+
+    def schedule_call_global(
+        self, seconds: float, cb: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> Timer:
+        """Call `cb` in the hub once `seconds` have passed. It must not block."""
+        return Timer(self, monotonic_ns() + int(seconds * 1e9), cb, args, kwargs)
+
+    def call_soon_threadsafe(self, cb: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+        """Call `cb` in the hub at its next turn. The only door from other threads and from
+        signal handlers. Raises `HubClosedError` if the hub is gone."""
+        if self.closed:
+            raise HubClosedError("the hub of that thread is closed, so it can not be called")
+        self.mail.append(partial(cb, *args, **kwargs) if args or kwargs else cb)
+        self.wake()
+
+    # ---- timers ----
+
+    def set_timer(self, deadline: int, entry: Any) -> int:
+        """Make `entry` (a greenlet: ready; anything else: called in the hub) due at `deadline`,
+        in nanoseconds of CLOCK_MONOTONIC. Returns its token."""
+        if self.free:
+            token = self.free.pop()
+            self.timers[token] = entry
+        else:
+            token = len(self.timers)
+            self.timers.append(entry)
+        self.ops.append(TIMER | token << 8)
+        self.ops.append(deadline)
+        return token
+
+    def drop_timer(self, token: int, entry: Any) -> bool:
+        """Cancel; False if it has fired already."""
+        if self.timers[token] is not entry:
+            return False
+        self.timers[token] = None
+        self.free.append(token)
+        self.ops.append(CANCEL | token << 8)
+        self.ops.append(0)
+        return True
+
+    # ---- descriptors ----
+
+    def descriptor(self, fd: int) -> Descriptor:
+        """The record of `fd`, made if there is none."""
+        found = self.fds.get(fd)
+        if found is None:
+            found = self.fds[fd] = Descriptor(fd)
+            found.hub = self
+        return found
+
+    def watch(self, descriptor: Descriptor) -> None:
+        """Register once, edge-triggered for both directions: for sockets that guv owns."""
+        self.fds[descriptor.fd] = descriptor
+        descriptor.hub = self
+        self.ops.append(WATCH | descriptor.fd << 8)
+        self.ops.append(0)
+
+    def arm(self, fd: int, evtype: int) -> None:
+        """Have the readiness of `fd` examined and reported once."""
+        self.ops.append(ARM | fd << 8)
+        self.ops.append(evtype)
+
+    def forget(self, fd: int, stays_open: bool = False) -> bool:
+        """`fd` is about to be closed, or handed to somebody else (`stays_open`).
+
+        Everyone who waits on it wakes with OSError(EBADF). False if it was not registered.
+        """
+        descriptor = self.fds.pop(fd, None)
+        if descriptor is None:
+            return False
+        self.ops.append(FORGET | fd << 8)
+        self.ops.append(1 if stays_open else 0)
+        self._wake_all(descriptor, errno.EBADF)
+        return True
+
+    def _wake_all(self, descriptor: Descriptor, code: int) -> None:
+        descriptor.error = code
+        descriptor.hub = None
+        reader, descriptor.reader = descriptor.reader, None
+        writer, descriptor.writer = descriptor.writer, None
+        for waiters in reader, writer:
+            if isinstance(waiters, Crowd):
+                waiters.wake(self)
+            elif waiters is not None:
+                self.ready.append(waiters)
+
+    def add(
+        self,
+        evtype: int,
+        fd: int,
+        cb: Callable[..., object],
+        tb: Callable[[BaseException], object] | None = None,
+        cb_args: tuple[Any, ...] = (),
+    ) -> AbstractListener:
+        """Call `cb(*cb_args)` in the hub whenever `fd` is ready, until `remove`. See
+        `AbstractListener`."""
+        listener = AbstractListener(self, evtype, fd, cb, tb, cb_args)
+        self.descriptor(fd).join(evtype, listener)
+        self.arm(fd, evtype)
+        return listener
+
+    def remove(self, listener: AbstractListener) -> None:
+        """Undo `add`; may be repeated."""
+        listener.hub = None
+        descriptor = self.fds.get(listener.fd)
+        if descriptor is not None:
+            descriptor.leave(listener.evtype, listener)
+
+    @property
+    def listeners(self) -> dict[int, dict[int, object]]:
+        """Who waits, as {READ: {fd: waiter}, WRITE: {fd: waiter}}. A snapshot."""
+        fds = self.fds.items()
+        return {
+            READ: {fd: d.reader for fd, d in fds if d.reader is not None},
+            WRITE: {fd: d.writer for fd, d in fds if d.writer is not None},
+        }
+
+    def notify_opened(self, fd: int) -> bool:
+        """`fd` was just opened: whoever waits on an older file of that number is woken with
+        OSError(EBADF). Returns whether there was a record of it."""
+        return self.forget(fd)
+
+    # ---- trouble ----
+
+    def handle_error(self, context: object, error: BaseException) -> None:
+        """An exception that nothing caught: system errors are raised in the main greenlet, the
+        rest is reported through `sys.excepthook` and the hub goes on."""
+        if isinstance(error, GreenletExit):
+            return
+        if isinstance(error, SYSTEM_ERRORS):
+            self.throw_main(error)
+            return
+        try:
+            print(f"Exception in {context!r}:", file=sys.stderr)
+            sys.excepthook(type(error), error, error.__traceback__)
+        except BaseException as another:
+            if isinstance(another, SYSTEM_ERRORS):
+                self.throw_main(another)
+
+    def throw_main(self, error: BaseException) -> None:
+        """Raise `error` in the main greenlet at the next turn."""
+        self.calls.append(partial(self.main.throw, error))
+
+    def _check_deadlock(self) -> None:
+        """Nobody is ready. Raise in main if it waits on guv's own primitive in vain."""
+        if (
+            len(self.timers) > len(self.free)
+            or self.fresh or self.lookups or self.jobs or self.mail or thread_count()
+            or any(d.awaited() for d in self.fds.values())
+        ):  # fmt: skip
+            return
+        from .deadlock import describe, handlers_may_help
+
+        if not handlers_may_help():
+            waits, self.main_waits = self.main_waits, None
+            self.throw_main(DeadlockError(describe(self, waits)))
+
+
+def oserror(code: int) -> OSError:
+    import os
+
+    return OSError(code, os.strerror(code))

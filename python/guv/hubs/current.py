@@ -1,0 +1,103 @@
+"""Which hub serves the calling thread, and which kind a new one is.
+
+The hub is kept twice: for the thread, and as the attribute `hub` of each greenlet that has waited
+once, because the current greenlet is at hand wherever somebody waits.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from types import ModuleType
+from typing import Any, cast
+
+from greenlet import getcurrent, greenlet
+
+from .._originals import thread_local
+from .abc import AbstractHub
+
+_thread: Any = thread_local()
+_chosen: type[AbstractHub] | None = None
+
+
+def get_hub() -> AbstractHub:
+    """The hub of the calling thread; made at the first call, which loads the event loop."""
+    try:
+        return cast(AbstractHub, _thread.hub)
+    except AttributeError:
+        return _install((_chosen or get_default_hub())())
+
+
+def current_hub() -> AbstractHub | None:
+    """The hub of the calling thread if it has one."""
+    return getattr(_thread, "hub", None)
+
+
+def hub_of(current: greenlet) -> AbstractHub:
+    """The hub of `current`, the calling greenlet; remembered there if it can have attributes."""
+    try:
+        return cast(AbstractHub, current.hub)  # type: ignore[attr-defined]
+    except AttributeError:
+        hub = get_hub()
+        try:
+            current.hub = hub  # type: ignore[attr-defined]
+        except AttributeError:
+            pass
+        return hub
+
+
+def use_hub(mod: str | ModuleType | type[AbstractHub] | None = None) -> None:
+    """Choose the kind of hub for this thread and for threads that get one later.
+
+    `mod` is the name of a module inside `guv.hubs` (or a dotted path), a module with a class
+    `Hub`, a class, or None for the default. A hub that this thread already has is closed;
+    greenlets parked in it are not resumed.
+    """
+    global _chosen
+    chosen = get_default_hub() if mod is None else _hub_class(mod)
+    drop_hub()
+    _chosen = chosen
+    _install(chosen())
+
+
+def drop_hub() -> None:
+    """Close the hub of this thread, if there is one; the next wait makes another."""
+    hub = current_hub()
+    if hub is None:
+        return
+    del _thread.hub
+    hub.closed = True
+    for holder in {hub.main, getcurrent()}:
+        if getattr(holder, "hub", None) is hub:
+            del holder.hub  # type: ignore[attr-defined]
+    hub.close()
+
+
+def get_default_hub() -> type[AbstractHub]:
+    """The class that `GUV_HUB` names, else the Go hub."""
+    return _hub_class(os.environ.get("GUV_HUB") or "hub")
+
+
+def _install(hub: AbstractHub) -> AbstractHub:
+    _thread.hub = hub
+    hub.main.hub = hub  # type: ignore[attr-defined]
+    return hub
+
+
+def _hub_class(mod: str | ModuleType | type[AbstractHub]) -> type[AbstractHub]:
+    if isinstance(mod, str):
+        name = mod if "." in mod else f"guv.hubs.{mod}"
+        try:
+            mod = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            raise ValueError(
+                f"no hub called {mod!r}: give the name of a module in guv.hubs ('hub', "
+                f"'epoll') or the dotted path of a module with a class Hub"
+            ) from error
+    if isinstance(mod, ModuleType):
+        mod = getattr(mod, "Hub", mod)
+    if not (isinstance(mod, type) and issubclass(mod, AbstractHub)):
+        raise TypeError(f"a hub is a subclass of guv.hubs.abc.AbstractHub, not {mod!r}")
+    return mod

@@ -1,0 +1,108 @@
+"""Who waits for a file descriptor, and what is known about its readiness.
+
+A hub keeps one `Descriptor` for each number that it has registered. The fields belong to the
+hub's thread. Several greenlets may wait in the same direction, as several threads may: from the
+second on the field holds a `Crowd`, and all of them are woken in order of arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Union
+
+from greenlet import greenlet
+
+from ..const import READ, WRITE
+
+if TYPE_CHECKING:
+    from .abc import AbstractHub
+
+
+class Crowd(list[Any]):
+    """Greenlets and callables that wait together, in order of arrival."""
+
+    __slots__ = ()
+
+    def wake(self, hub: AbstractHub) -> None:
+        for waiter in self:
+            if isinstance(waiter, greenlet):
+                hub.ready.append(waiter)
+            else:
+                hub.calls.append(waiter)
+
+
+Waiter = Union[greenlet, Crowd, None]
+
+
+class Descriptor:
+    """A registered file descriptor.
+
+    `readable` and `writable` say whether trying the system call is worthwhile. An event sets
+    them; whoever gets EAGAIN clears them.
+    """
+
+    __slots__ = (
+        "fd",        # the number; constant
+        "hub",       # the hub it is registered with, None before the first wait
+        "reader",    # who waits for input: None, a greenlet, or a Crowd
+        "writer",    # the same for output
+        "readable",  # hint: an input call is worth trying
+        "writable",  # hint: an output call is worth trying
+        "drains",    # a short read proves that nothing is left (TCP without urgent data or hang-up)
+        "error",     # errno that ended the registration (EBADF: closed), 0 while it lives
+    )  # fmt: skip
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.hub: AbstractHub | None = None
+        self.reader: Waiter = None
+        self.writer: Waiter = None
+        self.readable = True
+        self.writable = True
+        self.drains = False
+        self.error = 0
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} fd={self.fd} reader={self.reader!r} writer={self.writer!r}>"
+
+    def join(self, evtype: int, waiter: greenlet | Callable[[], object]) -> None:
+        """Add `waiter` for READ, WRITE or both. Joining twice does nothing."""
+        if evtype & READ:
+            self.reader = _joined(self.reader, waiter)
+        if evtype & WRITE:
+            self.writer = _joined(self.writer, waiter)
+
+    def leave(self, evtype: int, waiter: greenlet | Callable[[], object]) -> bool:
+        """Remove `waiter`; False if an event has already taken it out of a direction named."""
+        found = True
+        if evtype & READ:
+            self.reader, there = _left(self.reader, waiter)
+            found = found and there
+        if evtype & WRITE:
+            self.writer, there = _left(self.writer, waiter)
+            found = found and there
+        return found
+
+    def awaited(self) -> bool:
+        return self.reader is not None or self.writer is not None
+
+
+def _joined(there: Any, waiter: Any) -> Any:
+    if there is None and isinstance(waiter, greenlet):
+        return waiter
+    if there is waiter:
+        return there
+    if not isinstance(there, Crowd):
+        there = Crowd([] if there is None else [there])
+    if waiter not in there:
+        there.append(waiter)
+    return there
+
+
+def _left(there: Any, waiter: Any) -> tuple[Any, bool]:
+    if there is waiter:
+        return None, True
+    if isinstance(there, Crowd) and waiter in there:
+        there.remove(waiter)
+        return there or None, True
+    return there, False

@@ -1,0 +1,153 @@
+"""A hub in plain Python, on `select.epoll` and `heapq`: the worked example of a custom loop.
+
+It keeps the contract of `guv.hubs.abc` and is tested like the Go hub, but needs no compiled code. Choose it by
+``GUV_HUB=epoll`` or ``use_hub("epoll")``.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import os
+import select
+from collections.abc import Iterable
+
+from .._originals import epoll, monotonic_ns, os_close
+from ..const import READ, WRITE
+from .abc import AbstractHub
+from .wire import (
+    ARM,
+    CANCEL,
+    FAILED,
+    FORGET,
+    HANGUP,
+    IS_ERROR,
+    IS_TIMER,
+    PRIORITY,
+    READABLE,
+    TIMER,
+    WATCH,
+    WRITABLE,
+)
+
+IN, OUT, PRI = select.EPOLLIN, select.EPOLLOUT, select.EPOLLPRI
+ERR, HUP, RDHUP, EDGE = select.EPOLLERR, select.EPOLLHUP, select.EPOLLRDHUP, select.EPOLLET
+BOTH = IN | OUT | RDHUP | PRI | EDGE
+
+
+class Hub(AbstractHub):
+    """epoll for descriptors, a heap for timers, an eventfd to wake it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._epoll = epoll()
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._epoll.register(self._bell, IN | EDGE)
+        self._heap: list[tuple[int, int, int]] = []    # deadline, order of arrival, token
+        self._deadlines: dict[int, tuple[int, int]] = {}   # token -> its live entry in the heap
+        self._masks: dict[int, int] = {}               # what each descriptor is registered for
+        self._arrivals = 0
+
+    def exchange(self, timeout: int) -> Iterable[int]:
+        results = self._submit()
+        heap, deadlines = self._heap, self._deadlines
+        while heap and deadlines.get(heap[0][2]) != heap[0][:2]:
+            heapq.heappop(heap)              # cancelled or moved
+        if results:
+            timeout = 0
+        elif timeout and heap:
+            timeout = max(0, heap[0][0] - monotonic_ns())
+        try:
+            # rounded up to whole milliseconds by select.epoll: late at times, never early
+            events = self._epoll.poll(timeout / 1e9 if timeout >= 0 else None)
+        except InterruptedError:
+            events = []
+        for fd, bits in events:
+            if fd == self._bell:
+                os.eventfd_read(fd)
+            elif fd in self._masks:
+                results.append(fd << 16 | _flags(bits))
+        now = monotonic_ns() if heap else 0
+        while heap and heap[0][0] <= now:
+            deadline, order, token = heapq.heappop(heap)
+            if deadlines.get(token) == (deadline, order):
+                del deadlines[token]
+                results.append(token << 16 | IS_TIMER)
+        return results
+
+    def wake(self) -> None:
+        if not self.closed:
+            os.eventfd_write(self._bell, 1)
+
+    def close(self) -> None:
+        self.closed = True
+        self._epoll.close()
+        if self._bell >= 0:
+            os_close(self._bell)
+            self._bell = -1
+
+    def _submit(self) -> list[int]:
+        """Carry out the operations; completions that are there at once are returned."""
+        ops, results = self.ops, list[int]()
+        for i in range(0, len(ops), 2):
+            kind, ident, argument = ops[i] & 255, ops[i] >> 8, ops[i + 1]
+            if kind == TIMER:
+                self._arrivals += 1
+                self._deadlines[ident] = argument, self._arrivals
+                heapq.heappush(self._heap, (argument, self._arrivals, ident))
+            elif kind == CANCEL:
+                self._deadlines.pop(ident, None)
+            elif kind == FORGET:
+                if self._masks.pop(ident, None) is not None and argument:
+                    self._quietly(self._epoll.unregister, ident)
+            elif kind == WATCH:
+                self._register(ident, BOTH, results, quiet=True)
+            elif kind == ARM:
+                wanted = EDGE
+                if argument & READ:
+                    wanted |= IN | RDHUP | PRI
+                if argument & WRITE:
+                    wanted |= OUT
+                self._register(ident, wanted | self._masks.get(ident, 0), results)
+        ops.clear()
+        return results
+
+    def _register(self, fd: int, mask: int, results: list[int], quiet: bool = False) -> None:
+        """Register or register again; either way the kernel looks at the readiness afresh."""
+        first, second = self._epoll.register, self._epoll.modify
+        if fd in self._masks and not quiet:
+            first, second = second, first
+        try:
+            try:
+                first(fd, mask)
+            except (FileExistsError, FileNotFoundError):   # the number means another file by now
+                second(fd, mask)
+            self._masks[fd] = mask
+        except PermissionError:                            # a regular file is always ready
+            results.append(fd << 16 | READABLE | WRITABLE)
+        except OSError as error:
+            if not (quiet and error.errno == errno.EBADF):
+                results.append(fd << 16 | (error.errno or errno.EIO) << 8 | IS_ERROR)
+
+    @staticmethod
+    def _quietly(call: object, fd: int) -> None:
+        try:
+            call(fd)  # type: ignore[operator]
+        except OSError:
+            pass
+
+
+def _flags(bits: int) -> int:
+    """The completion flags of an epoll event: errors and hang-ups count for both directions."""
+    flags = 0
+    if bits & (IN | HUP | ERR | RDHUP):
+        flags |= READABLE
+    if bits & (OUT | HUP | ERR):
+        flags |= WRITABLE
+    if bits & PRI:
+        flags |= PRIORITY | READABLE
+    if bits & (HUP | RDHUP):
+        flags |= HANGUP
+    if bits & ERR:
+        flags |= FAILED
+    return flags

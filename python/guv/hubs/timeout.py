@@ -1,0 +1,136 @@
+"""`Timeout`: an exception raised in the current greenlet after some time.
+
+It is set and cancelled far more often than it fires, so setting one only puts it on the hub's list
+of fresh timeouts: one that is cancelled before the next turn never reaches the timer wheel.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from greenlet import getcurrent
+
+from .._originals import monotonic_ns
+from .current import hub_of
+
+if TYPE_CHECKING:
+    from greenlet import greenlet
+
+    from .abc import AbstractHub
+
+
+class Timeout(BaseException):
+    """Raised in the current greenlet once `seconds` have passed, unless cancelled before.
+
+    It starts when it is made. `seconds=None` never fires. As a context manager it is cancelled at
+    the end of the block. `exception` is raised in its place; `exception=False` makes the
+    ``with`` block end silently. Only a greenlet that yields can be interrupted.
+
+    An exception from within is the right one to catch if it *is* this object: timeouts nest.
+    """
+
+    __slots__ = ("deadline", "exception", "greenlet", "hub", "seconds", "token")
+
+    #: nanoseconds of CLOCK_MONOTONIC; 0 when it is not running
+    deadline: int
+    #: the hub's name for the timer; -1 while it is only on the list of fresh ones
+    token: int
+    greenlet: greenlet
+    hub: AbstractHub
+
+    def __init__(
+        self,
+        seconds: float | None = None,
+        exception: BaseException | type[BaseException] | bool | None = None,
+    ) -> None:
+        self.seconds = seconds
+        self.exception = exception
+        if seconds is None:
+            self.deadline = 0
+            return
+        self.greenlet = current = getcurrent()
+        self.deadline = monotonic_ns() + int(seconds * 1e9) or 1
+        self.token = -1
+        try:
+            self.hub = hub = current.hub  # type: ignore[attr-defined]
+        except AttributeError:
+            self.hub = hub = hub_of(current)
+        hub.fresh.append(self)
+
+    def start(self) -> None:
+        """Start anew, for the greenlet that calls this, after it has fired or been cancelled."""
+        if self.deadline:
+            raise RuntimeError(f"{self!r} is running already; cancel() it before a new start()")
+        Timeout.__init__(self, self.seconds, self.exception)
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is running."""
+        return self.deadline != 0
+
+    def cancel(self) -> None:
+        """Stop it; may be repeated. Never yields."""
+        if self.deadline:
+            self.deadline = 0
+            if self.token >= 0:
+                self.hub.drop_timer(self.token, self)
+            else:
+                fresh = self.hub.fresh
+                while fresh and not fresh[-1].deadline:
+                    fresh.pop()
+
+    def __call__(self) -> None:
+        """The hub's way to fire it."""
+        target = self.greenlet
+        if self.deadline and not target.dead:
+            self.deadline = 0
+            if self.exception is None or isinstance(self.exception, bool):
+                target.throw(self)
+            else:
+                target.throw(self.exception)
+
+    def __enter__(self) -> Timeout:
+        if self.seconds is not None and not self.deadline:
+            self.start()
+        return self
+
+    def __exit__(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if self.deadline:
+            self.deadline = 0
+            if self.token >= 0:
+                self.hub.drop_timer(self.token, self)
+            else:
+                fresh = self.hub.fresh
+                while fresh and not fresh[-1].deadline:
+                    fresh.pop()
+        return value is self and self.exception is False
+
+    def __str__(self) -> str:
+        if self.seconds is None:
+            return ""
+        suffix = "" if self.seconds == 1 else "s"
+        if self.exception is None or self.exception is True:
+            return f"{self.seconds} second{suffix}"
+        if self.exception is False:
+            return f"{self.seconds} second{suffix} (silent)"
+        return f"{self.seconds} second{suffix} ({self.exception!r})"
+
+    def __repr__(self) -> str:
+        state = " pending" if self.deadline else ""
+        return f"<{type(self).__name__} {id(self):#x} seconds={self.seconds}{state}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self)._stopped, (self.seconds, self.exception)
+
+    @classmethod
+    def _stopped(cls, seconds: float | None, exception: Any) -> Timeout:
+        """One that does not run, for copies and pickles."""
+        copy = cls(None, exception)
+        copy.seconds = seconds
+        return copy

@@ -1,0 +1,16 @@
+"""What `monkey_patch` replaces: its keywords, and the green modules that each brings in.
+
+A green module lists its replacements in ``PATCHES``: tuples (module, path, replacement), where
+the path is an attribute of that module of the standard library or of a class in it
+(``"socket.recv"``: the method of class `socket`, replaced in place so that subclasses and earlier imports follow).
+Optional are ``before_patch()`` and ``after_patch()``, called around the replacing, once.
+"""
+
+from typing import Final
+
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "time": ("guv.green.time",),
+}
+
+#: Groups that only patch when asked for by name.
+OFF_BY_DEFAULT: Final = frozenset[str]()
