@@ -52,6 +52,9 @@ from .wire import (
 #: yield takes about a microsecond; asking after each would double that.
 POLL_INTERVAL = 50_000
 
+#: Ints in `ops` from which on timers are handed over without waiting for the turn to end.
+SUBMIT_AT = 4096
+
 #: Exceptions that end the program; they are raised in the main greenlet.
 SYSTEM_ERRORS = (KeyboardInterrupt, SystemExit, SystemError)
 
@@ -201,7 +204,9 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         self.calls: deque[Callable[[], object]] = deque()   # for the next turn
         self.due: deque[Callable[[], object]] = deque()     # of this turn
         self.mail: deque[Callable[[], object]] = deque()    # from other threads
-        self.ops: list[int] = []                            # for the loop, not yet handed over
+        # for the loop, not yet handed over; extended by whole operations, because a signal
+        # handler may do so between any two steps
+        self.ops: list[int] = []
         self.fds: dict[int, Descriptor] = {}
         self.timers: list[Any] = []                         # token -> greenlet or callable
         self.free: list[int] = []                           # tokens not in use
@@ -231,6 +236,9 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
     @abstractmethod
     def close(self) -> None:
         """Give the loop's descriptors back. Greenlets that wait stay parked for ever."""
+
+    def submit(self) -> None:
+        """Hand over `self.ops` early, because there are many. Optional."""
 
     # ---- the loop ----
 
@@ -356,8 +364,10 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         else:
             token = len(self.timers)
             self.timers.append(entry)
-        self.ops.append(TIMER | token << 8)
-        self.ops.append(deadline)
+        ops = self.ops
+        ops.extend((TIMER | token << 8, deadline))
+        if len(ops) >= SUBMIT_AT:
+            self.submit()
         return token
 
     def drop_timer(self, token: int, entry: Any) -> bool:
@@ -366,8 +376,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
             return False
         self.timers[token] = None
         self.free.append(token)
-        self.ops.append(CANCEL | token << 8)
-        self.ops.append(0)
+        self.ops.extend((CANCEL | token << 8, 0))
         return True
 
     # ---- descriptors ----
@@ -384,13 +393,11 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         """Register once, edge-triggered for both directions: for sockets that guv owns."""
         self.fds[descriptor.fd] = descriptor
         descriptor.hub = self
-        self.ops.append(WATCH | descriptor.fd << 8)
-        self.ops.append(0)
+        self.ops.extend((WATCH | descriptor.fd << 8, 0))
 
     def arm(self, fd: int, evtype: int) -> None:
         """Have the readiness of `fd` examined and reported once."""
-        self.ops.append(ARM | fd << 8)
-        self.ops.append(evtype)
+        self.ops.extend((ARM | fd << 8, evtype))
 
     def forget(self, fd: int, stays_open: bool = False) -> bool:
         """`fd` is about to be closed, or handed to somebody else (`stays_open`).
@@ -400,10 +407,17 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         descriptor = self.fds.pop(fd, None)
         if descriptor is None:
             return False
-        self.ops.append(FORGET | fd << 8)
-        self.ops.append(1 if stays_open else 0)
+        self.ops.extend((FORGET | fd << 8, 1 if stays_open else 0))
         self._wake_all(descriptor, errno.EBADF)
         return True
+
+    def release(self, descriptor: Descriptor, stays_open: bool = False) -> None:
+        """As `forget`, for a descriptor that may have been replaced by now; from any thread."""
+        if current_thread_is(self):
+            if self.fds.get(descriptor.fd) is descriptor:
+                self.forget(descriptor.fd, stays_open)
+        elif not self.closed:
+            self.call_soon_threadsafe(self.release, descriptor, stays_open)
 
     def _wake_all(self, descriptor: Descriptor, code: int) -> None:
         descriptor.error = code
@@ -486,6 +500,10 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         if not handlers_may_help():
             waits, self.main_waits = self.main_waits, None
             self.throw_main(DeadlockError(describe(self, waits)))
+
+
+def current_thread_is(hub: AbstractHub) -> bool:
+    return get_ident() == hub.thread
 
 
 def oserror(code: int) -> OSError:

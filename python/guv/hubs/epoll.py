@@ -88,7 +88,8 @@ class Hub(AbstractHub):
 
     def _submit(self) -> list[int]:
         """Carry out the operations; completions that are there at once are returned."""
-        ops, results = self.ops, list[int]()
+        ops, self.ops = self.ops, []
+        results: list[int] = []
         for i in range(0, len(ops), 2):
             kind, ident, argument = ops[i] & 255, ops[i] >> 8, ops[i + 1]
             if kind == TIMER:
@@ -109,7 +110,6 @@ class Hub(AbstractHub):
                 if argument & WRITE:
                     wanted |= OUT
                 self._register(ident, wanted | self._masks.get(ident, 0), results)
-        ops.clear()
         return results
 
     def _register(self, fd: int, mask: int, results: list[int], quiet: bool = False) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "time": ("guv.green.time",),
+    "socket": ("guv.green.socket",),
 }
 
 #: Groups that only patch when asked for by name.

@@ -1,0 +1,271 @@
+"""What guv knows about one socket, and how a greenlet waits for it.
+
+`socket.socket` has no `__dict__`, but it has a slot that Python code only ever tests for truth:
+``_closed``. The `Endpoint` of a socket lives there (it is false until the socket is closed). Compared with a table
+by descriptor or by identity that is the fastest to reach (5 ns against 50 to 100), needs no owner
+check, and its life is exactly the socket's.
+
+Blocking sockets stay blocking for the kernel: each transfer asks for ``MSG_DONTWAIT`` instead,
+so that children, `dup` and `detach` find what they would find without guv. Sockets with a timeout
+are non-blocking for the kernel, as in the standard library, and their C-level timeout is 0 because
+guv does the waiting.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+from .._originals import RawSocket, monotonic_ns
+from ..const import READ, WRITE
+from ..hubs.abc import AbstractHub, oserror
+from ..hubs.current import hub_of
+from ..hubs.descriptor import Descriptor
+from ..hubs.switch import trampoline, unpark, wait_armed
+
+import _socket  # isort: skip
+
+_family: Any = RawSocket.family.__get__  # type: ignore[attr-defined]
+_type: Any = RawSocket.type.__get__      # type: ignore[attr-defined]
+_gettimeout: Any = RawSocket.gettimeout
+_settimeout: Any = RawSocket.settimeout
+_setblocking: Any = RawSocket.setblocking
+_fileno: Any = RawSocket.fileno
+
+INTERNET = (_socket.AF_INET, _socket.AF_INET6)
+STREAM = _socket.SOCK_STREAM
+
+
+class Patience:
+    """The time limit of the greenlet that waits in one direction.
+
+    One timer serves many waits: it is not cancelled when a wait succeeds, and one that comes early
+    because the limit has moved is set again. So an operation that succeeds sets no timer.
+    """
+
+    __slots__ = ("armed", "due", "endpoint", "evtype", "expired", "hub", "token", "waiter")
+
+    def __init__(self, endpoint: Endpoint, evtype: int, hub: AbstractHub) -> None:
+        self.endpoint = endpoint
+        self.evtype = evtype
+        self.hub = hub
+        self.token = -1
+        self.armed = 0                       # when the timer goes off; 0: there is none
+        self.due = 0                         # when the waiter's time is up
+        self.waiter: greenlet | None = None
+        self.expired = False                 # the waiter's time was up
+
+    def arm(self, due: int) -> None:
+        if self.armed:
+            self.hub.drop_timer(self.token, self)
+        self.armed = due
+        self.token = self.hub.set_timer(due, self)
+
+    def __call__(self) -> None:
+        self.armed = 0
+        waiter = self.waiter
+        if waiter is None:
+            return
+        if monotonic_ns() < self.due:
+            self.arm(self.due)
+        elif self.endpoint.leave(self.evtype, waiter):
+            self.expired = True
+            self.hub.ready.append(waiter)
+
+    def drop(self) -> None:
+        if self.armed:
+            self.armed = 0
+            self.hub.drop_timer(self.token, self)
+
+
+class Endpoint(Descriptor):
+    """The state of a green socket; what `socket._closed` holds."""
+
+    __slots__ = (
+        "closed",      # close() was called; the descriptor may stay open for makefile()'s sake
+        "elsewhere",   # hubs of other threads that have waited for it, or None
+        "nonblocking", # the kernel's O_NONBLOCK is on
+        "patience",    # (Patience for READ, Patience for WRITE), or None
+        "timeout",     # seconds as settimeout() takes them: None blocks, 0.0 does not wait
+    )  # fmt: skip
+
+    def __init__(self, fd: int, timeout: float | None, drains: bool) -> None:
+        self.fd = fd
+        self.hub = None
+        self.reader = None
+        self.writer = None
+        self.readable = True
+        self.writable = True
+        self.drains = drains
+        self.error = 0
+        self.closed = False
+        self.elsewhere: list[AbstractHub] | None = None
+        self.nonblocking = timeout is not None
+        self.patience: tuple[Patience, Patience] | None = None
+        self.timeout = timeout
+
+    def __bool__(self) -> bool:
+        return self.closed
+
+    def afresh(self, sock: Any) -> None:
+        """Forget what was learnt about readiness: the socket is another kind of thing now."""
+        self.readable = self.writable = True
+        self.drains = self.timeout != 0.0 and is_tcp(sock)
+
+
+def is_tcp(sock: Any) -> bool:
+    return _type(sock) == STREAM and _family(sock) in INTERNET
+
+
+def adopt(sock: Any) -> Endpoint:
+    """The endpoint of a socket that has none yet; keeps the timeout that it has."""
+    fd = _fileno(sock)
+    timeout = _gettimeout(sock)
+    endpoint = Endpoint(fd, timeout, timeout != 0.0 and fd >= 0 and is_tcp(sock))
+    if fd < 0:
+        return endpoint                      # closed: the system call will say so
+    if timeout:
+        _settimeout(sock, 0.0)
+    endpoint.closed = bool(sock._closed)
+    sock._closed = endpoint
+    return endpoint
+
+
+def make_nonblocking(sock: Any, endpoint: Endpoint) -> None:
+    """For the calls that know no MSG_DONTWAIT."""
+    if not endpoint.nonblocking:
+        _setblocking(sock, False)
+        endpoint.nonblocking = True
+
+
+def make_as_before(sock: Any, endpoint: Endpoint) -> None:
+    """Undo `make_nonblocking`."""
+    if endpoint.nonblocking and endpoint.timeout is None:
+        endpoint.nonblocking = False
+        if _fileno(sock) >= 0:
+            _setblocking(sock, True)
+
+
+def wait_readable(endpoint: Endpoint, due: int) -> int:
+    """Park until input may be there. `due` is 0 at the first wait of a call, then what the wait
+    before returned: the time limit is one for the whole call, in nanoseconds.
+
+    Raises TimeoutError when the socket's timeout is over, OSError(EBADF) if it is closed meanwhile.
+    """
+    current = getcurrent()
+    try:
+        hub = current.hub  # type: ignore[attr-defined]
+    except AttributeError:
+        hub = hub_of(current)
+    if endpoint.hub is not hub and not _register(endpoint, hub):
+        return _wait_elsewhere(endpoint, hub, READ, due)
+    if endpoint.timeout is None and endpoint.reader is None:
+        endpoint.reader = current
+        try:
+            hub.ready.popleft().switch()
+        except BaseException:
+            if not endpoint.leave(READ, current):
+                unpark(hub, current)
+            raise
+        return 0
+    return _wait(endpoint, hub, READ, current, due)
+
+
+def wait_writable(endpoint: Endpoint, due: int) -> int:
+    """As `wait_readable`, for output."""
+    current = getcurrent()
+    hub = hub_of(current)
+    if endpoint.hub is not hub and not _register(endpoint, hub):
+        return _wait_elsewhere(endpoint, hub, WRITE, due)
+    return _wait(endpoint, hub, WRITE, current, due)
+
+
+def _wait(endpoint: Endpoint, hub: AbstractHub, evtype: int, current: greenlet, due: int) -> int:
+    timeout = endpoint.timeout
+    if timeout is None:
+        endpoint.join(evtype, current)
+        try:
+            hub.ready.popleft().switch()
+        except BaseException:
+            if not endpoint.leave(evtype, current):
+                unpark(hub, current)
+            raise
+        return 0
+    if not due:
+        due = monotonic_ns() + int(timeout * 1e9)
+    both = endpoint.patience
+    if both is None or both[0].hub is not hub:
+        both = endpoint.patience = Patience(endpoint, READ, hub), Patience(endpoint, WRITE, hub)
+    patience = both[evtype - 1]
+    if patience.waiter is not None:          # a second greenlet in this direction
+        left = max(0, due - monotonic_ns()) / 1e9
+        wait_armed(hub, endpoint, evtype, current, left, TimeoutError("timed out"))
+        return due
+    patience.due = due
+    if not patience.armed or due < patience.armed:
+        patience.arm(due)
+    patience.waiter = current
+    endpoint.join(evtype, current)
+    try:
+        hub.ready.popleft().switch()
+    except BaseException:
+        if not endpoint.leave(evtype, current):
+            unpark(hub, current)
+        patience.expired = False
+        raise
+    finally:
+        patience.waiter = None
+    if patience.expired:
+        patience.expired = False
+        raise TimeoutError("timed out")
+    return due
+
+
+def _register(endpoint: Endpoint, hub: AbstractHub) -> bool:
+    """Have `hub` watch the endpoint; False if it belongs to the living hub of another thread."""
+    if endpoint.error:
+        raise oserror(endpoint.error)
+    owner = endpoint.hub
+    if owner is not None:
+        if not owner.closed:
+            return False
+        endpoint.reader = endpoint.writer = None     # parked in a hub that is gone
+        endpoint.patience = None
+    hub.watch(endpoint)
+    return True
+
+
+def _wait_elsewhere(endpoint: Endpoint, hub: AbstractHub, evtype: int, due: int) -> int:
+    """Wait in this thread's hub for a socket that another thread's hub watches."""
+    if endpoint.elsewhere is None:
+        endpoint.elsewhere = [hub]
+    elif hub not in endpoint.elsewhere:
+        endpoint.elsewhere.append(hub)
+    timeout = endpoint.timeout
+    if timeout is None:
+        trampoline(endpoint.fd, evtype)
+    else:
+        if not due:
+            due = monotonic_ns() + int(timeout * 1e9)
+        left = max(0, due - monotonic_ns()) / 1e9
+        trampoline(endpoint.fd, evtype, left, TimeoutError("timed out"))
+    if evtype == READ:
+        endpoint.readable = True
+    else:
+        endpoint.writable = True
+    return due
+
+
+def give_up(endpoint: Endpoint, stays_open: bool = False) -> None:
+    """The socket is about to be closed, or its descriptor detached: wake whoever waits on it."""
+    if endpoint.patience is not None:
+        for patience in endpoint.patience:
+            patience.drop()
+    if endpoint.hub is not None:
+        endpoint.hub.release(endpoint, stays_open)
+    if endpoint.elsewhere is not None:
+        for hub in endpoint.elsewhere:
+            there = hub.fds.get(endpoint.fd)
+            if there is not None:
+                hub.release(there, stays_open)

@@ -1,0 +1,431 @@
+"""Cooperative :mod:`socket`: the methods of `socket.socket` that would block park the greenlet.
+
+They are put into the class in place, so that subclasses and sockets made before the patch follow. A call does
+what the C method does: same arguments, results and errors. It tries the system call if the endpoint's hint says that
+this is worthwhile, and waits otherwise.
+
+Blocks still: name lookups with ``GUV_NO_GREENDNS``; `connect` of a Unix socket whose listener's
+backlog is full polls, since the kernel offers no event for it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket as _stdlib
+from typing import Any
+
+from .._originals import RawSocket, monotonic_ns
+from ..const import READ, WRITE
+from ..hubs.switch import sleep_until
+from ._endpoint import (
+    Endpoint,
+    adopt,
+    give_up,
+    is_tcp,
+    make_as_before,
+    make_nonblocking,
+    wait_readable,
+    wait_writable,
+)
+
+socket = _stdlib.socket
+
+# The slot `_closed` as plain functions: the class may be subclassed, the slot may not be.
+_recv: Any = RawSocket.recv
+_recv_into: Any = RawSocket.recv_into
+_recvfrom: Any = RawSocket.recvfrom
+_recvfrom_into: Any = RawSocket.recvfrom_into
+_recvmsg: Any = RawSocket.recvmsg
+_recvmsg_into: Any = RawSocket.recvmsg_into
+_send: Any = RawSocket.send
+_sendto: Any = RawSocket.sendto
+_sendmsg: Any = RawSocket.sendmsg
+_sendmsg_afalg: Any = getattr(RawSocket, "sendmsg_afalg", None)
+_accept: Any = RawSocket._accept  # type: ignore[attr-defined]
+_connect: Any = RawSocket.connect
+_connect_ex: Any = RawSocket.connect_ex
+_close: Any = RawSocket.close
+_detach: Any = RawSocket.detach
+_listen: Any = RawSocket.listen
+_getsockopt: Any = RawSocket.getsockopt
+_gettimeout: Any = RawSocket.gettimeout
+_settimeout: Any = RawSocket.settimeout
+_setblocking: Any = RawSocket.setblocking
+_fileno: Any = RawSocket.fileno
+_family: Any = RawSocket.family.__get__  # type: ignore[attr-defined]
+_type: Any = RawSocket.type.__get__      # type: ignore[attr-defined]
+_proto: Any = RawSocket.proto.__get__    # type: ignore[attr-defined]
+
+DONTWAIT = _stdlib.MSG_DONTWAIT
+SO_ERROR = _stdlib.SO_ERROR
+SOL_SOCKET = _stdlib.SOL_SOCKET
+
+_CONNECTING = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK)
+
+
+# ---- input ----
+
+
+def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
+    """As `socket.recv`; yields if nothing is there."""
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        endpoint = adopt(self)
+    due = 0
+    while True:
+        if endpoint.readable:
+            try:
+                data: bytes = _recv(self, bufsize, flags | DONTWAIT)
+            except BlockingIOError:
+                if endpoint.timeout == 0.0:
+                    raise
+                endpoint.readable = False
+            else:
+                if endpoint.drains and len(data) < bufsize and not flags:
+                    endpoint.readable = False
+                return data
+        due = wait_readable(endpoint, due)
+
+
+def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+    """As `socket.recv_into`; yields if nothing is there."""
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        endpoint = adopt(self)
+    due = 0
+    while True:
+        if endpoint.readable:
+            try:
+                count: int = _recv_into(self, buffer, nbytes, flags | DONTWAIT)
+            except BlockingIOError:
+                if endpoint.timeout == 0.0:
+                    raise
+                endpoint.readable = False
+            else:
+                if endpoint.drains and not flags and count < (nbytes or _size(buffer)):
+                    endpoint.readable = False
+                return count
+        due = wait_readable(endpoint, due)
+
+
+def _size(buffer: Any) -> int:
+    """Bytes in a buffer."""
+    if buffer.__class__ is bytearray:
+        return len(buffer)
+    with memoryview(buffer) as view:
+        return view.nbytes
+
+
+def _receive(self: Any, call: Any, *args: Any) -> Any:
+    """Call `call(self, *args)`, an input call that was told not to wait, until it gets something."""
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        endpoint = adopt(self)
+    due = 0
+    while True:
+        if endpoint.readable:
+            try:
+                return call(self, *args)
+            except BlockingIOError:
+                if endpoint.timeout == 0.0:
+                    raise
+                endpoint.readable = False
+        due = wait_readable(endpoint, due)
+
+
+def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+    """As `socket.recvfrom`; yields if nothing is there."""
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        endpoint = adopt(self)
+    due = 0
+    while True:
+        if endpoint.readable:
+            try:
+                return _recvfrom(self, bufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
+            except BlockingIOError:
+                if endpoint.timeout == 0.0:
+                    raise
+                endpoint.readable = False
+        due = wait_readable(endpoint, due)
+
+
+def recvfrom_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+    """As `socket.recvfrom_into`; yields if nothing is there."""
+    return _receive(self, _recvfrom_into, buffer, nbytes, flags | DONTWAIT)  # type: ignore[no-any-return]
+
+
+def recvmsg(
+    self: Any, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
+) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
+    """As `socket.recvmsg`; yields if nothing is there."""
+    return _receive(self, _recvmsg, bufsize, ancbufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
+
+
+def recvmsg_into(
+    self: Any, buffers: Any, ancbufsize: int = 0, flags: int = 0, /
+) -> tuple[int, list[tuple[int, int, bytes]], int, Any]:
+    """As `socket.recvmsg_into`; yields if nothing is there."""
+    if not isinstance(buffers, (list, tuple)):
+        buffers = list(buffers)
+    return _receive(self, _recvmsg_into, buffers, ancbufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
+
+
+# ---- output ----
+
+
+def send(self: Any, data: Any, flags: int = 0, /) -> int:
+    """As `socket.send`; yields while the socket's buffer is full."""
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        endpoint = adopt(self)
+    due = 0
+    while True:
+        if endpoint.writable:
+            try:
+                return _send(self, data, flags | DONTWAIT)  # type: ignore[no-any-return]
+            except BlockingIOError:
+                if endpoint.timeout == 0.0:
+                    raise
+                endpoint.writable = False
+        due = wait_writable(endpoint, due)
+
+
+def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
+    """As `socket.sendall`; yields while the socket's buffer is full. The timeout is for the whole."""
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        endpoint = adopt(self)
+    if endpoint.writable:
+        try:
+            sent = _send(self, data, flags | DONTWAIT)
+        except BlockingIOError:
+            if endpoint.timeout == 0.0:
+                raise
+            sent = 0
+        if data.__class__ is bytes and sent == len(data):
+            return
+    else:
+        sent = 0
+    with memoryview(data) as view, view.cast("B") as whole:
+        due = 0
+        while sent < len(whole):
+            if endpoint.timeout == 0.0:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            if not endpoint.writable:
+                due = wait_writable(endpoint, due)
+            try:
+                sent += _send(self, whole[sent:], flags | DONTWAIT)
+            except BlockingIOError:
+                endpoint.writable = False
+
+
+def _transmit(self: Any, call: Any, *args: Any) -> Any:
+    """Call `call(self, *args)`, an output call that was told not to wait, until it succeeds."""
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        endpoint = adopt(self)
+    due = 0
+    while True:
+        if endpoint.writable:
+            try:
+                return call(self, *args)
+            except BlockingIOError:
+                if endpoint.timeout == 0.0:
+                    raise
+                endpoint.writable = False
+        due = wait_writable(endpoint, due)
+
+
+def sendto(self: Any, data: Any, *args: Any) -> int:
+    """As `socket.sendto`; yields while the socket's buffer is full."""
+    if len(args) == 2 and isinstance(args[0], int):
+        return _transmit(self, _sendto, data, args[0] | DONTWAIT, args[1])  # type: ignore[no-any-return]
+    if len(args) == 1:
+        return _transmit(self, _sendto, data, DONTWAIT, args[0])  # type: ignore[no-any-return]
+    return _sendto(self, data, *args)  # type: ignore[no-any-return]  # raises the TypeError
+
+
+def sendmsg(
+    self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /
+) -> int:
+    """As `socket.sendmsg`; yields while the socket's buffer is full."""
+    if not isinstance(buffers, (list, tuple)):
+        buffers = list(buffers)
+    if not isinstance(ancdata, (list, tuple)):
+        ancdata = list(ancdata)
+    return _transmit(self, _sendmsg, buffers, ancdata, flags | DONTWAIT, address)  # type: ignore[no-any-return]
+
+
+# ---- connections ----
+
+
+def _accept_fd(self: Any) -> tuple[int, Any]:
+    """As `socket._accept`, the descriptor and the address of the next connection; yields."""
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        endpoint = adopt(self)
+    if not endpoint.nonblocking and endpoint.fd >= 0:
+        make_nonblocking(self, endpoint)
+    return _receive(self, _accept)  # type: ignore[no-any-return]
+
+
+def accept(self: Any) -> tuple[Any, Any]:
+    """As `socket.accept`; yields until somebody connects."""
+    fd, address = _accept_fd(self)
+    sock = socket(_family(self), _type(self), _proto(self), fileno=fd)
+    timeout = _gettimeout(sock)
+    if timeout is None:
+        sock._closed = Endpoint(fd, None, is_tcp(sock))  # type: ignore[attr-defined]
+    return sock, address
+
+
+def listen(self: Any, *args: Any) -> None:
+    """As `socket.listen`."""
+    _listen(self, *args)
+    endpoint = self._closed
+    if endpoint.__class__ is Endpoint:
+        endpoint.afresh(self)
+
+
+def connect(self: Any, address: Any, /) -> None:
+    """As `socket.connect`; yields until the connection stands or is refused."""
+    code = _connect_or_errno(self, address, _connect)
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def connect_ex(self: Any, address: Any, /) -> int:
+    """As `socket.connect_ex`; yields until the connection stands or is refused."""
+    try:
+        return _connect_or_errno(self, address, _connect_ex)
+    except TimeoutError:
+        return errno.EAGAIN
+
+
+def _connect_or_errno(self: Any, address: Any, call: Any) -> int:
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        endpoint = adopt(self)
+    if endpoint.timeout == 0.0 or endpoint.fd < 0:
+        return call(self, address) or 0
+    make_nonblocking(self, endpoint)
+    endpoint.afresh(self)
+    try:
+        code: int = _connect_ex(self, address)
+        if code == errno.EAGAIN and _family(self) == _stdlib.AF_UNIX:
+            code = _connect_to_busy(self, endpoint, address)
+        due = 0
+        if code in _CONNECTING:
+            endpoint.writable = False
+            while not endpoint.writable:
+                due = wait_writable(endpoint, due)
+            code = _getsockopt(self, SOL_SOCKET, SO_ERROR)
+        return code
+    finally:
+        make_as_before(self, endpoint)
+
+
+def _connect_to_busy(self: Any, endpoint: Endpoint, address: Any) -> int:
+    """A Unix listener whose backlog is full: ask again, ever less often."""
+    pause, limit = 1_000_000, None
+    if endpoint.timeout is not None:
+        limit = monotonic_ns() + int(endpoint.timeout * 1e9)
+    while True:
+        now = monotonic_ns()
+        if limit is not None and now >= limit:
+            raise TimeoutError("timed out")
+        sleep_until(now + pause if limit is None else min(now + pause, limit))
+        code: int = _connect_ex(self, address)
+        if code != errno.EAGAIN:
+            return code
+        pause = min(pause * 2, 50_000_000)
+
+
+# ---- life ----
+
+
+def close(self: Any) -> None:
+    """As `socket.close`; wakes everyone who waits on the socket with OSError(EBADF)."""
+    endpoint = self._closed
+    if endpoint.__class__ is Endpoint:
+        endpoint.closed = True
+    else:
+        self._closed = True
+    if self._io_refs <= 0:
+        self._real_close()
+
+
+def _real_close(self: Any, _ss: Any = RawSocket) -> None:
+    endpoint = self._closed
+    if endpoint.__class__ is Endpoint:
+        give_up(endpoint)
+        self._closed = True
+    _ss.close(self)
+
+
+def detach(self: Any) -> int:
+    """As `socket.detach`: the descriptor is as blocking as the socket was."""
+    endpoint = self._closed
+    if endpoint.__class__ is Endpoint:
+        make_as_before(self, endpoint)
+        give_up(endpoint, stays_open=True)
+    self._closed = True
+    return _detach(self)  # type: ignore[no-any-return]
+
+
+# ---- timeouts ----
+
+
+def settimeout(self: Any, value: float | None, /) -> None:
+    """As `socket.settimeout`, in seconds."""
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        _settimeout(self, value)             # taken over with the endpoint, at the first wait
+        return
+    if (value.__class__ is float or value.__class__ is int) and 0 < value < 1e9:  # type: ignore[operator]
+        make_nonblocking(self, endpoint)
+        timeout: float | None = float(value)  # type: ignore[arg-type]
+    else:
+        _settimeout(self, value)             # raises what is to be raised
+        timeout = _gettimeout(self)
+        endpoint.nonblocking = timeout is not None
+        if timeout:
+            _settimeout(self, 0.0)
+    if endpoint.timeout == 0.0 or timeout == 0.0:
+        endpoint.timeout = timeout
+        endpoint.afresh(self)
+    else:
+        endpoint.timeout = timeout
+
+
+def gettimeout(self: Any) -> float | None:
+    """As `socket.gettimeout`, in seconds."""
+    endpoint = self._closed
+    if endpoint.__class__ is Endpoint:
+        return endpoint.timeout  # type: ignore[no-any-return]
+    return _gettimeout(self)  # type: ignore[no-any-return]
+
+
+def setblocking(self: Any, flag: bool, /) -> None:
+    """As `socket.setblocking`."""
+    settimeout(self, None if flag else 0.0)
+
+
+def getblocking(self: Any) -> bool:
+    """As `socket.getblocking`."""
+    return gettimeout(self) != 0.0
+
+
+_METHODS = (
+    recv, recv_into, recvfrom, recvfrom_into, recvmsg, recvmsg_into, send, sendall, sendto,
+    sendmsg, accept, listen, connect, connect_ex, close, _real_close, detach, settimeout,
+    gettimeout, setblocking, getblocking,
+)  # fmt: skip
+
+PATCHES: list[tuple[str, str, Any]] = [
+    *(("socket", f"socket.{method.__name__}", method) for method in _METHODS),
+    ("socket", "socket._accept", _accept_fd),
+    ("socket", "socket.timeout", property(gettimeout, doc="the socket timeout, in seconds")),
+]

@@ -1,0 +1,75 @@
+"""The hub whose event loop is Go: epoll and a timer wheel behind two rings and one call a turn.
+
+The rings are arrays of ints that stay where they are: Go is told their addresses once. Operations
+are copied into the submission ring just before the one call of the turn, which drops the GIL while
+it waits and returns how many completions it has written.
+"""
+
+from __future__ import annotations
+
+import errno
+from array import array
+from collections.abc import Iterable
+
+from .. import _border
+from .abc import AbstractHub
+
+#: Ints in each ring. A turn that needs more is split.
+SUBMISSIONS = 4096
+COMPLETIONS = 4096
+
+_EINTR = -errno.EINTR
+
+#: Frame-stack chunks (16 KiB each) kept for new greenlets; see `pyext` on the frame cache.
+FRAME_CHUNKS = 4096
+
+
+class Hub(AbstractHub):
+    """The default hub."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        extension = _border.extension()
+        self._submissions = array("q", bytes(8 * SUBMISSIONS))
+        self._completions = array("q", bytes(8 * COMPLETIONS))
+        self._poll = extension.pyext_Poll
+        self._submit = extension.pyext_Submit
+        self._wake = extension.pyext_Wake
+        self._extension = extension
+        self._id = _border.check(
+            extension.pyext_Open(
+                self._submissions.buffer_info()[0], SUBMISSIONS,
+                self._completions.buffer_info()[0], COMPLETIONS,
+            )
+        )  # fmt: skip
+        extension.pyext_FrameCache(FRAME_CHUNKS)
+
+    def exchange(self, timeout: int) -> Iterable[int]:
+        submitted = 0
+        if self.ops:
+            if len(self.ops) > SUBMISSIONS:
+                self.submit()
+            ops, self.ops = self.ops, []
+            submitted = len(ops)
+            self._submissions[:submitted] = array("q", ops)
+        count: int = self._poll(self._id, submitted, timeout)
+        if count > 0:
+            return self._completions[:count]
+        if count == 0 or count == _EINTR:
+            return ()
+        _border.check(count)
+        return ()
+
+    def submit(self) -> None:
+        ops, self.ops = self.ops, []
+        for start in range(0, len(ops), SUBMISSIONS):
+            piece = array("q", ops[start : start + SUBMISSIONS])
+            self._submissions[: len(piece)] = piece
+            _border.check(self._submit(self._id, len(piece)))
+
+    def wake(self) -> None:
+        self._wake(self._id)
+
+    def close(self) -> None:
+        self.closed = True
+        self._extension.pyext_Close(self._id)
