@@ -5,6 +5,7 @@ a program's threads become greenlets that share one thread of the operating syst
 patches nothing and starts nothing.
 """
 
+from ._version import __version__ as __version__
 from .greenthread import GreenThread as GreenThread
 from .greenthread import cancel as cancel
 from .greenthread import kill as kill

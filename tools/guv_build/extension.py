@@ -26,7 +26,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Optional
 
 from . import cache, toolchain
 from .errors import BuildError
@@ -49,22 +48,25 @@ def file_name() -> str:
 
 def cache_key(root: Path, go_version: str) -> str:
     """Return the cache key of the module built from `root` for the running interpreter with Go `go_version`."""
-    return cache.digest(root, (
-        file_name(),
-        ".".join(map(str, sys.version_info[:3])),
-        str(sysconfig.get_config_var("Py_DEBUG") or 0),
-        go_version,
-        PYBINDGEN_VERSION,
-        os.environ.get("CC", ""),
-        os.environ.get("CGO_CFLAGS", ""),
-        os.environ.get("CGO_LDFLAGS", ""),
-        _CFLAGS,
-        _GO_LDFLAGS,
-        *_GO_FLAGS,
-    ))
+    return cache.digest(
+        root,
+        (
+            file_name(),
+            ".".join(map(str, sys.version_info[:3])),
+            str(sysconfig.get_config_var("Py_DEBUG") or 0),
+            go_version,
+            PYBINDGEN_VERSION,
+            os.environ.get("CC", ""),
+            os.environ.get("CGO_CFLAGS", ""),
+            os.environ.get("CGO_LDFLAGS", ""),
+            _CFLAGS,
+            _GO_LDFLAGS,
+            *_GO_FLAGS,
+        ),
+    )
 
 
-def cached(root: Path) -> Optional[Path]:
+def cached(root: Path) -> Path | None:
     """Return the finished module from the cache, or None.
 
     Where no Go is at hand the one that the backend would ask for counts, so a second install needs no Go at all.
@@ -116,18 +118,38 @@ def _run_steps(root: Path, work: Path, go: toolchain.Go, compiler: str) -> Path:
     env = _environment(go, compiler)
     include = f"-I{sysconfig.get_path('include')}"
     pyext = "./pyext"
-    _run([go.program, "tool", "gopy", "gen", f"-name={pyext[2:]}", f"-vm={sys.executable}", "-dynamic-link=true",
-          "-no-make=true", f"-output={work}", pyext], root, env)
+    _run(
+        [
+            go.program,
+            "tool",
+            "gopy",
+            "gen",
+            f"-name={pyext[2:]}",
+            f"-vm={sys.executable}",
+            "-dynamic-link=true",
+            "-no-make=true",
+            f"-output={work}",
+            pyext,
+        ],
+        root,
+        env,
+    )
     _run([go.program, "tool", "goimports", "-w", "pyext.go"], work, env)
     _drop_cgo_lines(work / "pyext.go")
-    _run([go.program, "tool", "cgo", "-objdir", "_header", "-exportheader", "pyext_go.h", "--", include, "pyext.go"],
-         work, env)
+    _run(
+        [go.program, "tool", "cgo", "-objdir", "_header", "-exportheader", "pyext_go.h", "--", include, "pyext.go"],
+        work,
+        env,
+    )
     for leftover in work.glob("*.o"):
         leftover.unlink()  # cgo's; the next step would otherwise link them
     _run([sys.executable, "build.py"], work, env)
     module = work / file_name()
-    _run([go.program, "build", *_GO_FLAGS, "-buildmode=c-shared", f"-ldflags={_GO_LDFLAGS}", "-o", module.name, "."],
-         work, env)
+    _run(
+        [go.program, "build", *_GO_FLAGS, "-buildmode=c-shared", f"-ldflags={_GO_LDFLAGS}", "-o", module.name, "."],
+        work,
+        env,
+    )
     return module
 
 

