@@ -16,7 +16,7 @@ export PATH := $(BIN):$(PATH)
 STAMP := $(VENV)/.ready
 GO_SOURCES := go.mod go.sum $(shell find pyext hub trampoline -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
-.PHONY: all setup ext demo test test-go test-py test-slow lint fmt check wheel bench bench-compare compat soak docs clean help
+.PHONY: all setup ext demo test test-go test-py test-slow lint fmt check wheel smoke bench bench-compare compat soak docs clean help
 
 all: ext lint test
 
@@ -45,11 +45,19 @@ test-go: $(STAMP) ## go vet and the Go tests, with the race detector, in random 
 	go vet ./...
 	go test -race -shuffle=on ./...
 
-test-py: ext ## the quick Python tests, against the source tree
+ifdef INSTALLED
+test-py: ## the quick Python tests, against the source tree or, with INSTALLED=a wheel, against that wheel
+	tools/test_wheel.sh "$(PYTHON)" $(INSTALLED) $(PYTEST_ARGS)
+
+test-slow: ## the Python tests that take long
+	tools/test_wheel.sh "$(PYTHON)" $(INSTALLED) -m slow $(PYTEST_ARGS)
+else
+test-py: ext
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-test-slow: ext ## the Python tests that take long
+test-slow: ext
 	$(PY) -m pytest -m slow $(PYTEST_ARGS)
+endif
 
 # ---- code style and types
 
@@ -70,12 +78,16 @@ fmt: $(STAMP) ## format all code
 
 # ---- what is shipped
 
-wheel: $(STAMP) ## sdist, and from it the wheel, into dist/
+wheel: $(STAMP) ## sdist, and from it the wheel, into dist/; then what the wheel carries is checked
 	rm -rf dist
 	$(PY) -m build --outdir dist
+	$(PY) tools/check_wheel.py dist/*.whl
 
-check: lint test-go wheel ## all of CI: lint, Go tests, sdist and wheel, Python tests against the installed wheel
-	tools/test_wheel.sh "$(PYTHON)" "$(ROOT)"/dist/*.whl
+check: lint wheel ## all of CI: lint, sdist, wheel, Go tests, Python tests against the installed wheel
+	$(MAKE) test INSTALLED="$$(echo dist/*.whl)"
+
+smoke: $(STAMP) ## for each other Python on this machine: build, install, run a few threads and a fork
+	tools/smoke_others.sh "$(PYTHON)"
 
 # ---- measurements
 

@@ -1,9 +1,11 @@
 """Tell setuptools how guv's extension is built; everything else is in ``pyproject.toml``."""
 
+import shutil
 import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import ExecError
 
@@ -26,7 +28,16 @@ class BuildGoExtension(build_ext):
             raise ExecError(str(error)) from None  # setuptools prints this as one "error: …" line
 
 
+class CleanBuild(build):
+    """``build`` into an empty folder: setuptools keeps it between runs, and would ship modules deleted meanwhile."""
+
+    def run(self):
+        """Build everything anew; the extension comes from the cache."""
+        shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
+
+
 setup(
     ext_modules=[Extension(f"{extension.PACKAGE}.{extension.MODULE}", sources=[])],
-    cmdclass={"build_ext": BuildGoExtension},
+    cmdclass={"build": CleanBuild, "build_ext": BuildGoExtension},
 )
