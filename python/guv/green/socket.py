@@ -31,7 +31,7 @@ from ._endpoint import (
 
 socket = _stdlib.socket
 
-# The slot `_closed` as plain functions: the class may be subclassed, the slot may not be.
+# The C methods, as functions of the socket.
 _recv: Any = RawSocket.recv
 _recv_into: Any = RawSocket.recv_into
 _recvfrom: Any = RawSocket.recvfrom
@@ -57,9 +57,10 @@ _family: Any = RawSocket.family.__get__  # type: ignore[attr-defined]
 _type: Any = RawSocket.type.__get__      # type: ignore[attr-defined]
 _proto: Any = RawSocket.proto.__get__    # type: ignore[attr-defined]
 
-DONTWAIT = _stdlib.MSG_DONTWAIT
-SO_ERROR = _stdlib.SO_ERROR
-SOL_SOCKET = _stdlib.SOL_SOCKET
+# Plain ints: or-ing the stdlib's enum members costs microseconds.
+DONTWAIT = int(_stdlib.MSG_DONTWAIT)
+SO_ERROR = int(_stdlib.SO_ERROR)
+SOL_SOCKET = int(_stdlib.SOL_SOCKET)
 
 _CONNECTING = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK)
 
@@ -76,7 +77,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     while True:
         if endpoint.readable:
             try:
-                data: bytes = _recv(self, bufsize, flags | DONTWAIT)
+                data: bytes = _recv(self, bufsize, flags | DONTWAIT if flags else DONTWAIT)
             except BlockingIOError:
                 if endpoint.timeout == 0.0:
                     raise
@@ -184,7 +185,7 @@ def send(self: Any, data: Any, flags: int = 0, /) -> int:
     while True:
         if endpoint.writable:
             try:
-                return _send(self, data, flags | DONTWAIT)  # type: ignore[no-any-return]
+                return _send(self, data, flags | DONTWAIT if flags else DONTWAIT)  # type: ignore[no-any-return]
             except BlockingIOError:
                 if endpoint.timeout == 0.0:
                     raise
@@ -199,7 +200,7 @@ def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
         endpoint = adopt(self)
     if endpoint.writable:
         try:
-            sent = _send(self, data, flags | DONTWAIT)
+            sent = _send(self, data, flags | DONTWAIT if flags else DONTWAIT)
         except BlockingIOError:
             if endpoint.timeout == 0.0:
                 raise

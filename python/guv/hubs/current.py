@@ -22,10 +22,10 @@ _chosen: type[AbstractHub] | None = None
 
 def get_hub() -> AbstractHub:
     """The hub of the calling thread; made at the first call, which loads the event loop."""
-    try:
-        return cast(AbstractHub, _thread.hub)
-    except AttributeError:
-        return _install((_chosen or get_default_hub())())
+    hub = getattr(_thread, "hub", None)
+    if hub is None:
+        hub = _install((_chosen or get_default_hub())())
+    return cast(AbstractHub, hub)
 
 
 def current_hub() -> AbstractHub | None:
@@ -35,15 +35,14 @@ def current_hub() -> AbstractHub | None:
 
 def hub_of(current: greenlet) -> AbstractHub:
     """The hub of `current`, the calling greenlet; remembered there if it can have attributes."""
-    try:
-        return cast(AbstractHub, current.hub)  # type: ignore[attr-defined]
-    except AttributeError:
+    hub = getattr(current, "hub", None)
+    if hub is None:
         hub = get_hub()
         try:
             current.hub = hub  # type: ignore[attr-defined]
         except AttributeError:
             pass
-        return hub
+    return cast(AbstractHub, hub)
 
 
 def use_hub(mod: str | ModuleType | type[AbstractHub] | None = None) -> None:
