@@ -1,0 +1,162 @@
+package wheel
+
+import (
+	"math"
+	"testing"
+	"unsafe"
+)
+
+// drain takes out everything that is due at now.
+func drain(w *Wheel, now int64) (fired []int32) {
+	for {
+		token, ok := w.PopDue(now)
+		if !ok {
+			return fired
+		}
+		fired = append(fired, token)
+	}
+}
+
+func verify(t testing.TB, w *Wheel) {
+	t.Helper()
+	if err := w.Verify(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func equal(t *testing.T, got []int32, want ...int32) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("fired %v, want %v", got, want)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("fired %v, want %v", got, want)
+		}
+	}
+}
+
+func TestWheel_LevelTable_MatchesConstants(t *testing.T) {
+	if levels*digitBits+tickBits < 63 {
+		t.Fatal("the last level does not reach to the end of int64")
+	}
+	// The table of the package comment: where level k ends, in nanoseconds.
+	for level, want := range []float64{16.78e6, 4.295e9, 18.33 * 60e9, 78.19 * 3600e9, 834.0 * 86400e9} {
+		got := math.Exp2(float64(tickBits + (level+1)*digitBits))
+		if math.Abs(got-want) > want/1000 {
+			t.Errorf("level %d reaches to %v ns, the table says %v", level, got, want)
+		}
+	}
+}
+
+func TestNode_Size_StaysAt24Bytes(t *testing.T) {
+	if size := unsafe.Sizeof(node{}); size != 24 {
+		t.Fatalf("a node takes %d bytes", size)
+	}
+}
+
+func TestWheel_PopDue_FiresInDeadlineOrderInsideOneTick(t *testing.T) {
+	var w Wheel
+	for token, deadline := range []int64{30, 10, 20, 10, 0} {
+		w.Set(int32(token), deadline)
+	}
+	verify(t, &w)
+	equal(t, drain(&w, 30), 4, 1, 3, 2, 0)
+}
+
+func TestWheel_PopDue_NeverEarly(t *testing.T) {
+	for _, deadline := range []int64{1, 1<<tickBits - 1, 1 << tickBits, 1<<40 + 1, math.MaxInt64} {
+		var w Wheel
+		w.Set(0, deadline)
+		equal(t, drain(&w, deadline-1))
+		equal(t, drain(&w, deadline), 0)
+		verify(t, &w)
+	}
+}
+
+func TestWheel_PopDue_StoppedEarly_KeepsTheRestDue(t *testing.T) {
+	var w Wheel
+	w.Set(0, 1<<30)
+	w.Set(1, 1<<20)
+	if token, ok := w.PopDue(1 << 31); !ok || token != 1 {
+		t.Fatal("expected token 1 first, got", token, ok)
+	}
+	w.Set(2, 5) // earlier than what is left, and long past
+	if next, ok := w.Next(); !ok || next != 5 {
+		t.Fatal("next is", next, ok)
+	}
+	verify(t, &w)
+	equal(t, drain(&w, 1<<31), 2, 0)
+}
+
+func TestWheel_Next_ExactOnEveryLevel(t *testing.T) {
+	var w Wheel
+	for level := range levels {
+		deadline := int64(3)<<(tickBits+level*digitBits) + 12345
+		w.Set(0, deadline+1)
+		w.Set(1, deadline)
+		w.Set(2, deadline+2)
+		if next, ok := w.Next(); !ok || next != deadline {
+			t.Fatalf("level %d: next is %d, want %d", level, next, deadline)
+		}
+		w.Cancel(1)
+		if next, _ := w.Next(); next != deadline+1 {
+			t.Fatalf("level %d after cancel: next is %d, want %d", level, next, deadline+1)
+		}
+	}
+	w.Cancel(0)
+	w.Cancel(2)
+	if _, ok := w.Next(); ok {
+		t.Fatal("an empty wheel has a next deadline")
+	}
+	verify(t, &w)
+}
+
+func TestWheel_Set_PendingToken_MovesIt(t *testing.T) {
+	var w Wheel
+	w.Set(7, 100)
+	w.Set(7, 1<<40)
+	if w.Pending() != 1 {
+		t.Fatal("pending:", w.Pending())
+	}
+	equal(t, drain(&w, 1<<30))
+	w.Set(7, 1<<30+1)
+	equal(t, drain(&w, 1<<30+1), 7)
+}
+
+func TestWheel_Set_UnacceptableToken_ChangesNothing(t *testing.T) {
+	var w Wheel
+	if w.Set(-1, 1) || w.Set(MaxToken+1, 1) || w.Cancel(-1) || w.Cancel(1<<30) || w.Pending() != 0 {
+		t.Fatal("an unacceptable token was accepted")
+	}
+}
+
+func TestWheel_Set_OrderWrapsAround_KeepsEqualDeadlinesInOrder(t *testing.T) {
+	w := Wheel{order: math.MaxUint32 - 1}
+	for token := range int32(4) {
+		w.Set(token, 50)
+	}
+	equal(t, drain(&w, 50), 0, 1, 2, 3)
+}
+
+func TestWheel_SteadyState_AllocatesNothing(t *testing.T) {
+	var w Wheel
+	now := int64(0)
+	w.Set(999, 1)
+	if n := testing.AllocsPerRun(100, func() {
+		for token := range int32(1000) {
+			w.Set(token, now+int64(token)*3e6)
+		}
+		for token := int32(0); token < 1000; token += 3 {
+			w.Cancel(token)
+		}
+		now += 4e9
+		for {
+			if _, ok := w.PopDue(now); !ok {
+				break
+			}
+		}
+	}); n != 0 {
+		t.Fatalf("%v allocations", n)
+	}
+}
