@@ -1,0 +1,102 @@
+package hub
+
+import (
+	"github.com/guv-project/guv/hub/poller"
+	"github.com/guv-project/guv/hub/wheel"
+)
+
+// Poller is what a hub needs of package poller; tests put a simulated kernel in its place.
+type Poller interface {
+	Add(fd int32, bits, seq uint32) Errno
+	Mod(fd int32, bits, seq uint32) Errno
+	Del(fd int32) Errno
+	Wait(timeout int64, limit int) ([]poller.Event, error)
+	Waits() int64
+	Wakes() int64
+	Wake() error
+	Close() error
+	Fd() int32
+	WakeFd() int32
+}
+
+// Hub is one loop. All of it belongs to the loop thread but Wake.
+type Hub struct {
+	Poller             // set once
+	wheel  wheel.Wheel // loop thread only
+	clock  poller.Clock
+	stats  Stats // loop thread only
+}
+
+// Stats counts what a hub did with timers.
+type Stats struct {
+	Fired     int64
+	Cancelled int64
+}
+
+// Open makes a hub on a real epoll instance and CLOCK_MONOTONIC.
+func Open() (*Hub, error) {
+	p, err := poller.New(Monotonic)
+	if err != nil {
+		return nil, err
+	}
+	return New(p, Monotonic), nil
+}
+
+// New makes a hub of the given parts.
+func New(p Poller, clock poller.Clock) *Hub { return &Hub{Poller: p, clock: clock} }
+
+// Wait waits for events for at most timeout nanoseconds (for ever if negative) and not past the earliest deadline.
+// It returns at most limit events in a slice that the next Wait reuses.
+func (h *Hub) Wait(timeout int64, limit int) ([]poller.Event, error) {
+	if timeout != 0 {
+		if deadline, ok := h.wheel.Next(); ok {
+			left := max(0, deadline-h.clock())
+			if timeout < 0 || left < timeout {
+				timeout = left
+			}
+		}
+	}
+	return h.Poller.Wait(timeout, limit)
+}
+
+// SetTimer makes token due at deadline, or moves it. It reports whether the token is acceptable.
+func (h *Hub) SetTimer(token int32, deadline int64) bool { return h.wheel.Set(token, deadline) }
+
+// CancelTimer forgets token; unknown and fired ones are ignored.
+func (h *Hub) CancelTimer(token int32) {
+	if h.wheel.Cancel(token) {
+		h.stats.Cancelled++
+	}
+}
+
+// Due fills tokens with timers that are due, in order of deadline, and returns how many. more says that others are due
+// which did not fit.
+func (h *Hub) Due(tokens []int32) (n int, more bool) {
+	if h.wheel.Pending() == 0 {
+		return 0, false
+	}
+	now := h.clock()
+	for n < len(tokens) {
+		token, ok := h.wheel.PopDue(now)
+		if !ok {
+			break
+		}
+		tokens[n] = token
+		n++
+	}
+	h.stats.Fired += int64(n)
+	if n < len(tokens) {
+		return n, false
+	}
+	next, ok := h.wheel.Next()
+	return n, ok && next <= now
+}
+
+// Pending returns how many timers are set.
+func (h *Hub) Pending() int { return h.wheel.Pending() }
+
+// Stats returns the counters.
+func (h *Hub) Stats() Stats { return h.stats }
+
+// Verify checks the invariants of the wheel.
+func (h *Hub) Verify() error { return h.wheel.Verify() }
