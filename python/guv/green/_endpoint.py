@@ -92,6 +92,7 @@ class Endpoint(Descriptor):
 
     def __init__(self, fd: int, timeout: float | None, drains: bool) -> None:
         self.fd = fd
+        self.events = 0
         self.hub = None
         self.reader = None
         self.writer = None
@@ -158,7 +159,7 @@ def wait_readable(endpoint: Endpoint, due: int) -> int:
         hub = current.hub  # type: ignore[attr-defined]
     except AttributeError:
         hub = hub_of(current)
-    if endpoint.hub is not hub and not _register(endpoint, hub):
+    if endpoint.hub is not hub and not _register(endpoint, hub, READ):
         return _wait_elsewhere(endpoint, hub, READ, due)
     if endpoint.timeout is None and endpoint.reader is None:
         endpoint.reader = current
@@ -176,8 +177,12 @@ def wait_writable(endpoint: Endpoint, due: int) -> int:
     """As `wait_readable`, for output."""
     current = getcurrent()
     hub = hub_of(current)
-    if endpoint.hub is not hub and not _register(endpoint, hub):
-        return _wait_elsewhere(endpoint, hub, WRITE, due)
+    if endpoint.hub is not hub:
+        if not _register(endpoint, hub, READ | WRITE):
+            return _wait_elsewhere(endpoint, hub, WRITE, due)
+    elif endpoint.events == READ:
+        endpoint.events = READ | WRITE
+        hub.arm(endpoint.fd, WRITE)
     return _wait(endpoint, hub, WRITE, current, due)
 
 
@@ -222,7 +227,7 @@ def _wait(endpoint: Endpoint, hub: AbstractHub, evtype: int, current: greenlet, 
     return due
 
 
-def _register(endpoint: Endpoint, hub: AbstractHub) -> bool:
+def _register(endpoint: Endpoint, hub: AbstractHub, events: int) -> bool:
     """Have `hub` watch the endpoint; False if it belongs to the living hub of another thread."""
     if endpoint.error:
         raise oserror(endpoint.error)
@@ -232,7 +237,8 @@ def _register(endpoint: Endpoint, hub: AbstractHub) -> bool:
             return False
         endpoint.reader = endpoint.writer = None     # parked in a hub that is gone
         endpoint.patience = None
-    hub.watch(endpoint)
+    endpoint.events = events
+    hub.watch(endpoint, events)
     return True
 
 

@@ -389,11 +389,12 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
             found.hub = self
         return found
 
-    def watch(self, descriptor: Descriptor) -> None:
-        """Register once, edge-triggered for both directions: for sockets that guv owns."""
+    def watch(self, descriptor: Descriptor, evtype: int) -> None:
+        """Register once, edge-triggered: for sockets that guv owns. Most never have to wait for
+        output, so `evtype` is READ at first; `arm` adds WRITE to it."""
         self.fds[descriptor.fd] = descriptor
         descriptor.hub = self
-        self.ops.extend((WATCH | descriptor.fd << 8, 0))
+        self.ops.extend((WATCH | descriptor.fd << 8, evtype))
 
     def arm(self, fd: int, evtype: int) -> None:
         """Have the readiness of `fd` examined and reported once."""

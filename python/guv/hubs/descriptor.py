@@ -43,6 +43,7 @@ class Descriptor:
 
     __slots__ = (
         "fd",        # the number; constant
+        "events",    # for an owned socket: READ or READ|WRITE, what it is registered for
         "hub",       # the hub it is registered with, None before the first wait
         "reader",    # who waits for input: None, a greenlet, or a Crowd
         "writer",    # the same for output
@@ -54,6 +55,7 @@ class Descriptor:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+        self.events = 0
         self.hub: AbstractHub | None = None
         self.reader: Waiter = None
         self.writer: Waiter = None

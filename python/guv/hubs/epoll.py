@@ -32,7 +32,6 @@ from .wire import (
 
 IN, OUT, PRI = select.EPOLLIN, select.EPOLLOUT, select.EPOLLPRI
 ERR, HUP, RDHUP, EDGE = select.EPOLLERR, select.EPOLLHUP, select.EPOLLRDHUP, select.EPOLLET
-BOTH = IN | OUT | RDHUP | PRI | EDGE
 
 
 class Hub(AbstractHub):
@@ -102,14 +101,9 @@ class Hub(AbstractHub):
                 if self._masks.pop(ident, None) is not None and argument:
                     self._quietly(self._epoll.unregister, ident)
             elif kind == WATCH:
-                self._register(ident, BOTH, results, quiet=True)
+                self._register(ident, _mask(argument), results, quiet=True)
             elif kind == ARM:
-                wanted = EDGE
-                if argument & READ:
-                    wanted |= IN | RDHUP | PRI
-                if argument & WRITE:
-                    wanted |= OUT
-                self._register(ident, wanted | self._masks.get(ident, 0), results)
+                self._register(ident, _mask(argument) | self._masks.get(ident, 0), results)
         return results
 
     def _register(self, fd: int, mask: int, results: list[int], quiet: bool = False) -> None:
@@ -135,6 +129,16 @@ class Hub(AbstractHub):
             call(fd)  # type: ignore[operator]
         except OSError:
             pass
+
+
+def _mask(evtype: int) -> int:
+    """What to ask epoll for."""
+    mask = EDGE
+    if evtype & READ:
+        mask |= IN | RDHUP | PRI
+    if evtype & WRITE:
+        mask |= OUT
+    return mask
 
 
 def _flags(bits: int) -> int:

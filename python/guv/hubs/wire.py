@@ -7,8 +7,9 @@ A completion is one int: flags in bits 0-7, an errno in bits 8-15, the id above.
 from typing import Final
 
 # operations: kind | id << 8
-WATCH: Final = 1      # id: descriptor, registered once for both directions, edge-triggered
-ARM: Final = 2        # id: descriptor; argument: READ, WRITE or both; readiness is reported once
+WATCH: Final = 1      # id: descriptor; argument: READ, or READ|WRITE; registered once, edge-triggered
+ARM: Final = 2        # id: descriptor; argument: READ, WRITE or both, added to what it is registered
+                      # for; readiness is reported anew
 FORGET: Final = 3     # id: descriptor; argument 0: it is being closed, 1: it stays open
 TIMER: Final = 4      # id: token; argument: deadline in nanoseconds of CLOCK_MONOTONIC
 CANCEL: Final = 5     # id: token
