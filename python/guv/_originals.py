@@ -6,6 +6,7 @@ descriptors whatever `monkey_patch` replaces. Nothing here imports the rest of t
 
 from __future__ import annotations
 
+import _signal
 import _socket
 import _thread
 import posix
@@ -23,9 +24,20 @@ start_new_thread = _thread.start_new_thread
 thread_count = _thread._count
 thread_local = _thread._local
 
+interrupt_main = _thread.interrupt_main
+
 os_read = posix.read
 os_write = posix.write
 os_close = posix.close
+get_blocking = posix.get_blocking
+getpid = posix.getpid
+pidfd_open = posix.pidfd_open
+waitpid = posix.waitpid
+
+getsignal = _signal.getsignal
+set_signal = _signal.signal
+set_wakeup_fd = _signal.set_wakeup_fd
+valid_signals = _signal.valid_signals
 
 epoll = _select.epoll
 poll = _select.poll

@@ -64,7 +64,10 @@ def drop_hub() -> None:
     hub = current_hub()
     if hub is None:
         return
+    from . import signals
+
     del _thread.hub
+    signals.uninstall(hub)
     hub.closed = True
     for holder in {hub.main, getcurrent()}:
         if getattr(holder, "hub", None) is hub:
@@ -78,8 +81,11 @@ def get_default_hub() -> type[AbstractHub]:
 
 
 def _install(hub: AbstractHub) -> AbstractHub:
+    from . import signals                    # it waits, so it stands above this module
+
     _thread.hub = hub
     hub.main.hub = hub  # type: ignore[attr-defined]
+    signals.install(hub)
     return hub
 
 

@@ -11,6 +11,7 @@ from typing import Final
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "time": ("guv.green.time",),
     "socket": ("guv.green.socket",),
+    "signal": ("guv.green.signal",),
 }
 
 #: Groups that only patch when asked for by name.
