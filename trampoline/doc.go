@@ -13,7 +13,7 @@
 //	absent      WATCH                      watched     ADD; EEXIST: MOD
 //	absent      ARM                        armed       ADD; EEXIST: MOD
 //	watched     WATCH                      watched     ADD; EEXIST: MOD (closed behind our back: a new seq)
-//	watched     ARM                        watched     MOD with the full mask; ENOENT: ADD as armed
+//	watched     ARM                        watched     MOD with the union of the masks; ENOENT: ADD with what is wanted
 //	armed       WATCH                      watched     ADD; EEXIST: MOD
 //	armed       ARM                        armed       MOD with the union of the masks; ENOENT: ADD with what is wanted
 //	any         FORGET, closed             absent      nothing; seq is bumped
@@ -26,7 +26,7 @@
 // # Invariants, checked after each turn if GUV_VERIFY=1
 //
 //  1. An event is delivered only if its sequence number is the registration's present one; others are counted.
-//  2. mask is 0 exactly if the registration is believed absent. A watched one has the full mask.
+//  2. mask is 0 exactly if the registration is believed absent.
 //  3. A Poll writes at most as many words as the completion ring holds. What is left stays: descriptor events in the
 //     kernel, timers in the wheel, errors in held, posts in their queue; the next Poll then does not wait.
 //  4. A timer and a descriptor event each get a place in every Poll that has any room, so neither starves the other.

@@ -75,13 +75,13 @@ func (l *Loop) perform(head, arg int64) error {
 	case OpWatch, OpArm, OpForget:
 		wild := id < 0 || id > maxFd
 		switch {
-		case op == OpArm && (arg == 0 || arg&^wantable != 0):
-			return fmt.Errorf("%w: arm descriptor %d for bits %#x", ErrArgument, id, arg)
+		case op != OpForget && (arg == 0 || arg&^wantable != 0):
+			return fmt.Errorf("%w: register descriptor %d for bits %#x", ErrArgument, id, arg)
 		case wild && op == OpArm:
 			l.hold(-1, KindError|int64(hub.EBADF)<<errnoShift|id<<outShift)
 		case wild: // a WATCH that fails with EBADF is dropped, and there is nothing to forget
 		case op == OpWatch:
-			l.watch(int32(id))
+			l.watch(int32(id), uint32(arg))
 		case op == OpArm:
 			l.arm(int32(id), uint32(arg))
 		default:

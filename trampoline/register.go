@@ -2,15 +2,15 @@ package trampoline
 
 import "github.com/guv-project/guv/hub/poller"
 
-// watch registers an owned socket for everything. It always tries ADD first: a WATCH of a number that we believe
+// watch registers an owned socket, for as long as it is open. It always tries ADD first: a WATCH of a number that we believe
 // registered means that it was closed behind our back, or we would not have been asked.
-func (l *Loop) watch(fd int32) {
+func (l *Loop) watch(fd int32, wanted uint32) {
 	r := l.table.get(fd)
 	if r.mask != 0 {
 		r.seq++
 		l.stats.Healed++
 	}
-	r.mask = watchMask
+	r.mask = maskFor(wanted)
 	errno := l.add(fd, r)
 	if errno == poller.EEXIST {
 		errno = l.mod(fd, r)
@@ -20,7 +20,7 @@ func (l *Loop) watch(fd int32) {
 		l.table.put(fd, r)
 		return
 	}
-	l.settle(fd, r, errno, Readable|Writable)
+	l.settle(fd, r, errno, wanted)
 }
 
 // arm registers one wait on a foreign descriptor.

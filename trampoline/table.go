@@ -3,8 +3,6 @@ package trampoline
 import "github.com/guv-project/guv/hub/poller"
 
 const (
-	watchMask = poller.In | poller.Out | poller.RdHup | poller.Pri | poller.EdgeTriggered
-
 	// maxFd bounds descriptor numbers, above any that a kernel hands out by default, so that a wild number in the ring
 	// becomes EBADF and not a huge table.
 	maxFd = 1<<26 - 1
@@ -13,7 +11,7 @@ const (
 // registration is what we believe the kernel knows of one descriptor number.
 type registration struct {
 	seq  uint32 // bumped when the number changes hands, so stale events miss
-	mask uint32 // 0: absent; watchMask: watched; else armed
+	mask uint32 // 0: absent
 }
 
 // table holds registrations by descriptor number. Numbers beyond its end were never registered.

@@ -2,7 +2,7 @@ package trampoline
 
 // Operations: the low byte of a submission's first word; the id is above it, the argument is the second word.
 const (
-	OpWatch  = 1 // id fd: both directions, edge-triggered, once
+	OpWatch  = 1 // id fd, argument wanted bits: edge-triggered, once
 	OpArm    = 2 // id fd, argument wanted bits: one wait on a foreign descriptor
 	OpForget = 3 // id fd, argument 1 if the descriptor stays open
 	OpTimer  = 4 // id token, argument deadline in nanoseconds of CLOCK_MONOTONIC

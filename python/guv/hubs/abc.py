@@ -42,6 +42,7 @@ from .wire import (
     IS_TIMER,
     NOT_DESCRIPTOR,
     NOT_PLAIN,
+    PRIORITY,
     READABLE,
     TIMER,
     WATCH,
@@ -394,7 +395,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         output, so `evtype` is READ at first; `arm` adds WRITE to it."""
         self.fds[descriptor.fd] = descriptor
         descriptor.hub = self
-        self.ops.extend((WATCH | descriptor.fd << 8, evtype))
+        self.ops.extend((WATCH | descriptor.fd << 8, evtype | PRIORITY))
 
     def arm(self, fd: int, evtype: int) -> None:
         """Have the readiness of `fd` examined and reported once."""

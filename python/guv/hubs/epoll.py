@@ -135,9 +135,11 @@ def _mask(evtype: int) -> int:
     """What to ask epoll for."""
     mask = EDGE
     if evtype & READ:
-        mask |= IN | RDHUP | PRI
+        mask |= IN | RDHUP
     if evtype & WRITE:
         mask |= OUT
+    if evtype & PRIORITY:
+        mask |= PRI
     return mask
 
 
@@ -149,7 +151,7 @@ def _flags(bits: int) -> int:
     if bits & (OUT | HUP | ERR):
         flags |= WRITABLE
     if bits & PRI:
-        flags |= PRIORITY | READABLE
+        flags |= PRIORITY
     if bits & (HUP | RDHUP):
         flags |= HANGUP
     if bits & ERR:

@@ -42,7 +42,7 @@ class Hub(AbstractHub):
                 self._completions.buffer_info()[0], COMPLETIONS,
             )
         )  # fmt: skip
-        extension.pyext_FrameCache(FRAME_CHUNKS)
+        if hasattr(extension,'pyext_FrameCache'): extension.pyext_FrameCache(FRAME_CHUNKS)
 
     def exchange(self, timeout: int) -> Iterable[int]:
         submitted = 0

@@ -7,8 +7,8 @@ A completion is one int: flags in bits 0-7, an errno in bits 8-15, the id above.
 from typing import Final
 
 # operations: kind | id << 8
-WATCH: Final = 1      # id: descriptor; argument: READ, or READ|WRITE; registered once, edge-triggered
-ARM: Final = 2        # id: descriptor; argument: READ, WRITE or both, added to what it is registered
+WATCH: Final = 1      # id: descriptor; argument: READ, WRITE, PRIORITY or-ed; registered once, by edges
+ARM: Final = 2        # id: descriptor; argument: as for WATCH, added to what it is registered
                       # for; readiness is reported anew
 FORGET: Final = 3     # id: descriptor; argument 0: it is being closed, 1: it stays open
 TIMER: Final = 4      # id: token; argument: deadline in nanoseconds of CLOCK_MONOTONIC
