@@ -17,6 +17,7 @@ monotonic = _time.monotonic
 monotonic_ns = _time.monotonic_ns
 perf_counter_ns = _time.perf_counter_ns
 time_sleep = _time.sleep
+time = _time.time
 
 get_ident = _thread.get_ident
 allocate_lock = _thread.allocate_lock

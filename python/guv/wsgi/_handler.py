@@ -1,0 +1,227 @@
+"""The connection: requests one after the other until one of the sides ends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._originals import monotonic
+from ..hubs.switch import gyield
+from ._errors import TIMED_OUT, UNKNOWN_EXPECTATION, BadRequest, ClientDisconnected
+from ._exchange import Exchange
+from ._head import Environ, check_unfinished, parse_head
+from ._input import Input
+from ._reply import date_line
+from ._transport import Transport, transport_for
+
+if TYPE_CHECKING:
+    from ._server import WSGIServer
+
+_RECEIVE = 65536
+_TURNS = 32              # requests that a busy connection may have served before the others run
+_LINGER = 2.0            # seconds to wait for the peer to take the last reply
+_LINGER_BYTES = 1 << 20
+
+_NO_BODY = Input(None, 0, False)
+
+
+class WSGIHandler:
+    """Serves one connection in the greenlet that calls `handle`."""
+
+    __slots__ = (
+        "_receive",      # the transport's call, which is made for each request
+        "_send",
+        "address",
+        "buffer",        # received but not used yet
+        "environ",       # what is the same for each request of the connection
+        "idle",          # it waits for the next request to begin
+        "limits",
+        "server",
+        "sock",
+        "transport",
+    )  # fmt: skip
+
+    def __init__(self, client_sock: Any, address: Any, server: WSGIServer) -> None:
+        self.sock = client_sock
+        self.address = address
+        self.server = server
+        self.limits = server.limits
+        self.buffer = b""
+        self.idle = True
+        self.transport: Transport = transport_for(client_sock)
+        self._receive = self.transport.receive
+        self._send = self.transport.send
+        self.environ: Environ = server.connection_environ(client_sock, address)
+        self.environ["guv.connection"] = self
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the bytes of the socket are not those of HTTP."""
+        return self.transport.is_tls
+
+    def handle(self) -> None:
+        """Serve requests until the connection ends, then close it. Yields. Network errors end it quietly."""
+        try:
+            self.transport.set_timeout(self.sock, self.limits.keep_alive)
+            while self.handle_one_request():
+                pass
+        except (OSError, ClientDisconnected):
+            pass
+        finally:
+            self.transport.close(self.sock)
+
+    def handle_one_request(self) -> bool:
+        """Wait for a request and answer it; False if the connection is to end."""
+        buffer = self.buffer
+        if not buffer:
+            self.idle = True
+            if self.server.stopping:
+                return False
+            buffer = self._receive(self.sock, _RECEIVE)
+            self.idle = False
+            if not buffer:
+                return False
+        end = buffer.find(b"\r\n\r\n")
+        try:
+            if end < 0 or buffer[0] == 13:
+                buffer = self._rest_of_head(buffer)
+                if not buffer:
+                    return False
+                end = buffer.find(b"\r\n\r\n")
+            environ = self.environ.copy()
+            is_11, length, keep = parse_head(buffer[:end], environ, self.limits)
+            self.buffer = buffer[end + 4 :]
+            body = _NO_BODY if length == 0 else self._body(environ, is_11, length)
+        except BadRequest as error:
+            self.refuse(error)
+            return False
+        environ["wsgi.input"] = body
+        server = self.server
+        exchange = Exchange(self, environ, is_11, keep, body)
+        count = server.begin_request(self)
+        if count is not None and self.limits.requests is not None and count >= self.limits.requests:
+            exchange.keep = False
+        try:
+            exchange.serve(server.application)
+        finally:
+            server.end_request(exchange)
+        if body is not _NO_BODY:
+            return self._end_body(exchange)
+        if self.buffer and exchange.keep:
+            gyield()                         # a pipelining peer is not to keep the others waiting
+        return exchange.keep
+
+    # ---- what the exchange calls ----
+
+    def send(self, data: bytes, more: bool = False) -> None:
+        """Send all of `data`; `more` says that the rest of the packet follows. Yields.
+
+        Raises `ClientDisconnected`.
+        """
+        try:
+            self._send(self.sock, data, more)
+        except OSError as error:
+            raise ClientDisconnected(f"the peer is gone: {error}") from error
+
+    send_interim = send
+
+    def receive_body(self) -> bytes:
+        """The peer's next bytes, b"" at the end. Raises `ClientDisconnected`."""
+        try:
+            return self._receive(self.sock, _RECEIVE)
+        except OSError as error:
+            raise ClientDisconnected(f"the peer is gone: {error}") from error
+
+    def detach(self) -> tuple[Any, bytes]:
+        """For an application that goes on by another protocol: the socket, and what has been received already.
+
+        It answers `ALREADY_HANDLED` when it is done; then the server closes the socket.
+        """
+        data, self.buffer = self.buffer, b""
+        self.transport.set_timeout(self.sock, None)
+        return self.sock, data
+
+    # ---- the stages of a request ----
+
+    def _rest_of_head(self, buffer: bytes) -> bytes:
+        """Receive until the head is complete; b"" if the peer goes away."""
+        limits = self.limits
+        deadline = None if limits.head_timeout is None else monotonic() + limits.head_timeout
+        try:
+            while True:
+                while buffer[:2] == b"\r\n":     # robustness: empty lines before a request are skipped
+                    buffer = buffer[2:]
+                if b"\r\n\r\n" in buffer and buffer[0] != 13:
+                    return buffer
+                check_unfinished(buffer, limits)
+                if deadline is not None:
+                    left = deadline - monotonic()
+                    if left <= 0:
+                        raise TimeoutError
+                    self.transport.set_timeout(self.sock, left)
+                data = self._receive(self.sock, _RECEIVE)
+                if not data:
+                    return b""
+                buffer += data
+        except TimeoutError:
+            raise BadRequest("the request did not arrive in time", TIMED_OUT) from None
+        finally:
+            self.transport.set_timeout(self.sock, limits.keep_alive)
+
+    def _body(self, environ: Environ, is_11: bool, length: int) -> Input:
+        expectation = environ.get("HTTP_EXPECT")
+        expects = False
+        if expectation is not None and is_11:
+            if expectation.lower() != "100-continue":
+                raise BadRequest("the expectation is unknown", UNKNOWN_EXPECTATION)
+            expects = True
+        self.transport.set_timeout(self.sock, self.limits.body_timeout)
+        return Input(self, length, expects)
+
+    def _end_body(self, exchange: Exchange) -> bool:
+        """Get rid of what the application has not read of the body."""
+        body = exchange.input
+        keep = exchange.keep
+        try:
+            if keep:
+                keep = body.drain(self.limits.drain)
+        except (BadRequest, ClientDisconnected):
+            keep = False
+        finished = body.finished
+        body.detach()
+        if keep:
+            self.transport.set_timeout(self.sock, self.limits.keep_alive)
+        elif not finished:
+            self._linger()
+        return keep
+
+    def refuse(self, error: BadRequest) -> None:
+        """Answer a request that could not be understood, and end the connection."""
+        self.server.log_refusal(self, error)
+        body = error.detail.encode("latin-1", "replace") + b"\n"
+        head = (
+            f"HTTP/1.1 {error.status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
+            f"{date_line()}Connection: close\r\n\r\n"
+        )
+        try:
+            self.send(head.encode("latin-1") + body)
+            self._linger()
+        except ClientDisconnected:
+            pass
+
+    def _linger(self) -> None:
+        """Let the peer take the reply: closing with input unread would reset the connection at once."""
+        deadline = monotonic() + _LINGER
+        count = 0
+        try:
+            self.transport.shutdown_output(self.sock)
+            while count < _LINGER_BYTES:
+                left = deadline - monotonic()
+                if left <= 0:
+                    return
+                self.transport.set_timeout(self.sock, left)
+                data = self._receive(self.sock, _RECEIVE)
+                if not data:
+                    return
+                count += len(data)
+        except OSError:
+            pass

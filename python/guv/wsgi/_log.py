@@ -1,0 +1,82 @@
+"""Access logs in the formats that every log reader knows."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Iterable
+from time import localtime, strftime
+from typing import TYPE_CHECKING
+
+from .. import _originals
+
+if TYPE_CHECKING:
+    from ._exchange import Exchange
+    from ._head import Environ
+
+COMMON = '{client} - {user} [{time}] "{request}" {status} {size}'
+COMBINED = COMMON + ' "{referer}" "{agent}"'
+
+
+class AccessLog:
+    """Writes a line for each request to a logger, if that is listening at level INFO.
+
+    `trusted` are the networks of one's own proxies: a request that comes from there is ascribed to the last address in
+    X-Forwarded-For that is not one of them. Otherwise that field, which anybody can send, is not looked at.
+    """
+
+    def __init__(
+        self,
+        logger: logging.Logger | None = None,
+        format: str = COMBINED,
+        trusted: Iterable[str] = (),
+    ) -> None:
+        self.logger = logger or logging.getLogger("guv.wsgi.access")
+        self.format = format
+        self.trusted = [ipaddress.ip_network(network) for network in trusted]
+
+    def __call__(self, exchange: Exchange) -> None:
+        if not self.logger.isEnabledFor(logging.INFO):
+            return
+        environ = exchange.environ
+        self.logger.info(
+            "%s",
+            self.format.format(
+                client=self.client(environ) or "-",
+                user=_plain(environ.get("REMOTE_USER") or "-"),
+                time=strftime("%d/%b/%Y:%H:%M:%S %z", localtime(_originals.time())),
+                request=_plain(f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']} {environ['SERVER_PROTOCOL']}"),
+                status=exchange.head.status_code if exchange.head is not None else "-",
+                size=exchange.sent or "-",
+                referer=_plain(environ.get("HTTP_REFERER", "-")),
+                agent=_plain(environ.get("HTTP_USER_AGENT", "-")),
+            ),
+        )
+
+    def client(self, environ: Environ) -> str:
+        """The address of who sent the request, as far as the trusted proxies can be believed."""
+        address: str = environ["REMOTE_ADDR"]
+        if not self.trusted or not self._trusts(address):
+            return address
+        for hop in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+            hop = hop.strip()
+            if not hop:
+                break
+            if not self._trusts(hop):
+                return _plain(hop)
+            address = hop
+        return address
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address or "127.0.0.1")    # a Unix socket is as local
+        except ValueError:
+            return False
+        return any(parsed in network for network in self.trusted)
+
+
+def _plain(text: str) -> str:
+    """`text` so that it can not break out of its place in the line."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    return text.encode("unicode_escape").decode("ascii").replace('"', '\\"')

@@ -1,0 +1,123 @@
+"""The head of a reply: what the application said, checked and made into bytes. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from time import gmtime
+from typing import Final
+
+from .. import _originals
+from ._errors import BadResponse
+from ._head import FIELD_VALUE, TOKEN
+
+_REMEMBERED = 1024
+
+_STATUS = re.compile(r"[1-9][0-9][0-9](?: [\t -~\x80-\xff]*)?")
+_status_lines: dict[str, tuple[int, str]] = {}
+
+# What a field means to the server.
+_PLAIN, _LENGTH, _DATE, _CONNECTION, _CODING = range(5)
+_SPECIAL = {
+    "content-length": _LENGTH,
+    "date": _DATE,
+    "connection": _CONNECTION,
+    "transfer-encoding": _CODING,
+    "keep-alive": _CODING,
+}
+_names: dict[str, int] = {}
+
+
+class ReplyHead:
+    """A status line and header fields, as far as the application gives them."""
+
+    __slots__ = ("close", "has_connection", "has_date", "length", "status_code", "text")
+
+    #: the number in the status
+    status_code: int
+    #: status line and fields, each with its line end
+    text: str
+    #: Content-Length, or None
+    length: int | None
+
+    def __init__(self, status: str, headers: Iterable[tuple[str, str]]) -> None:
+        """Raises `BadResponse` for what would not be a valid head, TypeError for what is no str."""
+        try:
+            self.status_code, text = _status_lines[status]
+        except (KeyError, TypeError):
+            self.status_code, text = _learn_status(status)
+        self.length = None
+        self.has_date = self.has_connection = self.close = False
+        for name, value in headers:
+            meaning = _names.get(name)
+            if meaning is None:
+                meaning = _learn_name(name)
+            try:
+                if not (value.isprintable() and value.isascii()) and not FIELD_VALUE.fullmatch(value):
+                    raise BadResponse(f"the value of the header {name} has a control character or is not latin-1")
+            except AttributeError:
+                raise TypeError(f"the value of the header {name} must be a str, not {value!r}") from None
+            if meaning:
+                self._special(meaning, name, value)
+                if meaning == _CODING:
+                    continue
+            text += f"{name}: {value}\r\n"
+        self.text = text
+
+    def _special(self, meaning: int, name: str, value: str) -> None:
+        if meaning == _LENGTH:
+            if not (value.isascii() and value.isdigit()):
+                raise BadResponse(f"Content-Length must be a number, not {value!r}")
+            if self.length is not None:
+                raise BadResponse("Content-Length is given twice")
+            self.length = int(value)
+        elif meaning == _DATE:
+            self.has_date = True
+        elif meaning == _CONNECTION:
+            self.has_connection = True
+            if "close" in value.lower():
+                self.close = True
+
+
+def _learn_status(status: str) -> tuple[int, str]:
+    if not isinstance(status, str):
+        raise TypeError(f"the status must be a str, not {status!r}")
+    if not _STATUS.fullmatch(status):
+        raise BadResponse(f"the status must be like '200 OK', not {status!r}")
+    line = int(status[:3]), f"HTTP/1.1 {status}{'' if len(status) > 3 else ' '}\r\n"
+    if len(_status_lines) < _REMEMBERED:
+        _status_lines[status] = line
+    return line
+
+
+def _learn_name(name: str) -> int:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a header must be a str, not {name!r}")
+    if not TOKEN.fullmatch(name):
+        raise BadResponse(f"{name!r} can't be the name of a header")
+    meaning = _SPECIAL.get(name.lower(), _PLAIN)
+    if len(_names) < _REMEMBERED:
+        _names[name] = meaning
+    return meaning
+
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def format_date_time(timestamp: float) -> str:
+    """A POSIX timestamp as HTTP writes dates, whatever the locale."""
+    year, month, day, hour, minute, second, weekday, *_ = gmtime(timestamp)
+    return f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
+
+
+_date = 0, ""
+
+
+def date_line() -> str:
+    """The field Date for now; made once a second."""
+    global _date
+    now = int(_originals.time())
+    if _date[0] != now:
+        _date = now, f"Date: {format_date_time(now)}\r\n"
+    return _date[1]

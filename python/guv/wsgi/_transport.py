@@ -1,0 +1,81 @@
+"""How the bytes of a connection move: plainly, or through TLS. Works with and without `monkey_patch`."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any, Protocol
+
+from ..green import socket as green
+
+
+class Transport(Protocol):
+    """Functions on a socket; each yields where it would block."""
+
+    is_tls: bool
+
+    def receive(self, sock: Any, size: int, /) -> bytes: ...
+
+    def send(self, sock: Any, data: bytes, more: bool, /) -> None: ...
+
+    def set_timeout(self, sock: Any, seconds: float | None, /) -> None: ...
+
+    def shutdown_output(self, sock: Any, /) -> None: ...
+
+    def close(self, sock: Any, /) -> None: ...
+
+
+class _Plain:
+    is_tls = False
+    receive = staticmethod(green.recv)
+    set_timeout = staticmethod(green.settimeout)
+    close = staticmethod(green.close)
+
+    @staticmethod
+    def send(sock: Any, data: bytes, more: bool, /) -> None:
+        green.sendall(sock, data, socket.MSG_MORE if more else 0)
+
+    @staticmethod
+    def shutdown_output(sock: Any, /) -> None:
+        sock.shutdown(socket.SHUT_WR)
+
+
+class _Wrapped:
+    """A socket of another class: its own methods are the ones that know what to do."""
+
+    is_tls = True
+
+    @staticmethod
+    def receive(sock: Any, size: int, /) -> bytes:
+        try:
+            return sock.recv(size)  # type: ignore[no-any-return]
+        except ssl.SSLError as error:
+            raise ConnectionError(str(error)) from error
+
+    @staticmethod
+    def send(sock: Any, data: bytes, more: bool, /) -> None:
+        try:
+            sock.sendall(data)
+        except ssl.SSLError as error:
+            raise ConnectionError(str(error)) from error
+
+    @staticmethod
+    def set_timeout(sock: Any, seconds: float | None, /) -> None:
+        sock.settimeout(seconds)
+
+    @staticmethod
+    def shutdown_output(sock: Any, /) -> None:
+        sock.shutdown(socket.SHUT_WR)
+
+    @staticmethod
+    def close(sock: Any, /) -> None:
+        sock.close()
+
+
+PLAIN = _Plain()
+WRAPPED = _Wrapped()
+
+
+def transport_for(sock: Any) -> Transport:
+    """What moves the bytes of `sock`."""
+    return WRAPPED if isinstance(sock, ssl.SSLSocket) else PLAIN
