@@ -5,6 +5,8 @@ a program's threads become greenlets that share one thread of the operating syst
 patches nothing and starts nothing.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from ._version import __version__ as __version__
 from .greenthread import GreenThread as GreenThread
 from .greenthread import cancel as cancel
@@ -18,3 +20,28 @@ from .hubs.switch import trampoline as trampoline
 from .timeout import Timeout as Timeout
 from .timeout import with_timeout as with_timeout
 from .patcher import monkey_patch as monkey_patch
+
+if _TYPE_CHECKING:
+    from .server import StopServe as StopServe
+    from .server import connect as connect
+    from .server import listen as listen
+    from .server import serve as serve
+    from .server import wrap_ssl as wrap_ssl
+    from .support.gunicorn_worker import GuvWorker as GuvWorker
+    from .support.gunicorn_worker import GuvWSGIWorker as GuvWSGIWorker
+
+_LAZY = {
+    **dict.fromkeys(("StopServe", "connect", "listen", "serve", "wrap_ssl"), "guv.server"),
+    **dict.fromkeys(("GuvWorker", "GuvWSGIWorker"), "guv.support.gunicorn_worker"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Names that bring in what most programs don't need: servers, gunicorn."""
+    if name in _LAZY:
+        import importlib
+
+        value: object = getattr(importlib.import_module(_LAZY[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -45,3 +45,4 @@ poll = _select.poll
 select = _select.select
 
 RawSocket = _socket.socket
+SHUT_RD = _socket.SHUT_RD

@@ -18,6 +18,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from ._originals import monotonic_ns
 from .green import socket as green
+from .green._endpoint import adopt
 from .green._greensocket import make_green
 from .greenthread import GreenThread, kill, sleep, spawn
 from .hubs.current import get_hub
@@ -33,7 +34,6 @@ _log = logging.getLogger("guv.server")
 
 _SHORT_OF = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _PAUSE = 0.1             # seconds before accepting again when the process is out of descriptors
-_BURST = 32              # connections accepted before the others run
 _FIRST_PASSED_FD = 3     # where socket activation begins to count
 
 
@@ -191,6 +191,9 @@ class Server(AbstractServer):
     use it only behind a proxy that always sends one.
     """
 
+    #: connections accepted before the others run; 1 spreads them best over several processes
+    accept_burst = 32
+
     def __init__(
         self,
         server_sock: socket.socket,
@@ -203,6 +206,7 @@ class Server(AbstractServer):
         handshake_timeout: float = 10.0,
         proxy_protocol: bool = False,
         close_connections: bool = True,
+        on_idle: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(server_sock, client_handler_cb, pool, spawn)
         if concurrency is not None and concurrency < 1:
@@ -214,6 +218,8 @@ class Server(AbstractServer):
         #: set by `stop`; handlers may look at it
         self.stopping = False
         self.running: set[greenlet] = set()           # the greenlets of the connections
+        #: called when the last connection has ended; must not block
+        self.on_idle = on_idle
         self._close_connections = close_connections
         self._acceptor: GreenThread[None] | None = None
         self._accepting: greenlet | None = None       # who runs serve_forever
@@ -229,9 +235,12 @@ class Server(AbstractServer):
     def serve_forever(self) -> None:
         """Accept in the calling greenlet until `stop` or `StopServe`. Yields."""
         self._accepting = getcurrent()
+        endpoint = adopt(self.server_sock)
+        endpoint.timeout = None              # a listener that other processes share stays non-blocking throughout
+        endpoint.afresh(self.server_sock)
         try:
             while not self.stopping:
-                for _ in range(_BURST):
+                for _ in range(self.accept_burst):
                     if self.concurrency is not None and len(self.running) >= self.concurrency:
                         self._wait_for(lambda: len(self.running) < (self.concurrency or 1))
                     self._accept()
@@ -278,7 +287,9 @@ class Server(AbstractServer):
                 connection.close()
             waiter, self._waiter = self._waiter, None
             if waiter is not None:
-                wake(waiter.hub, waiter)  # type: ignore[attr-defined]
+                wake(waiter.hub, waiter)
+            if self.on_idle is not None and not self.running:
+                self.on_idle()
 
     def _prepare(self, connection: socket.socket, address: Address) -> tuple[socket.socket, Address] | None:
         """Read the proxy's header and shake hands; None if the peer fails at that."""

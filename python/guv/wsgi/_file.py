@@ -15,6 +15,7 @@ from ._errors import ClientDisconnected
 if TYPE_CHECKING:
     from ._exchange import Exchange
 
+_LONG = 1e6              # seconds: a timeout that means none
 _AT_ONCE = 1 << 20       # bytes that one system call may send before the others run
 
 
@@ -55,6 +56,8 @@ def send_file(exchange: Exchange, wrapper: FileWrapper) -> bool:
     promised = exchange.left
     count = size if promised is None else min(size, promised)
     handler.send(head, more=count > 0)
+    # with a timeout the socket is non-blocking for the kernel, which sendfile needs
+    handler.transport.set_timeout(handler.sock, handler.limits.send_timeout or _LONG)
     target = handler.sock.fileno()
     end = offset + count
     while offset < end:
@@ -69,5 +72,6 @@ def send_file(exchange: Exchange, wrapper: FileWrapper) -> bool:
             break                            # the file was cut while it was being sent
         offset += sent
         exchange.skip(sent)
+    handler.transport.set_timeout(handler.sock, handler.limits.keep_alive)
     exchange.finish()
     return True

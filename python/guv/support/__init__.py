@@ -1,0 +1,1 @@
+"""Support for libraries that wait in C."""

@@ -1,0 +1,190 @@
+"""Workers for gunicorn 23 and later: ``gunicorn -k guv.GuvWorker``.
+
+`GuvWorker` reads and answers requests by gunicorn's own code, each connection in a greenlet; everything that gunicorn's
+other workers know works. `GuvWSGIWorker` leaves HTTP to `guv.wsgi`, which takes a fraction of the time.
+
+The standard library is patched in each worker process, not in gunicorn's master. A preloaded application has been
+imported by then; `monkey_patch` reaches it nevertheless.
+"""
+
+from __future__ import annotations
+
+import os
+from types import FrameType, TracebackType
+from typing import Any
+
+from greenlet import GreenletExit, getcurrent, greenlet
+from gunicorn.sock import ssl_context
+from gunicorn.workers.base_async import AsyncWorker
+
+from .. import _originals
+from ..const import READ
+from ..greenthread import spawn
+from ..hubs.switch import trampoline
+from ..patcher import monkey_patch
+from ..server import Server
+from ..timeout import Timeout
+
+_BEAT = 1.0          # seconds between two signs of life to the master, at most
+_LAST_WORDS = 1.0    # seconds that killed requests have for their cleaning up
+
+
+class GuvWorker(AsyncWorker):  # type: ignore[misc]
+    """Serves each connection in a greenlet, by gunicorn's parser and reply classes."""
+
+    def init_process(self) -> None:
+        """Patch, then do what every worker does. Ends when the worker does."""
+        self._idle: dict[greenlet, Any] = {}         # who waits for a request, and its socket
+        self._clients: dict[greenlet, Any] = {}      # who serves which socket
+        monkey_patch()
+        super().init_process()
+
+    # ---- life ----
+
+    def run(self) -> None:
+        """Serve until told to stop, finish what is under way, for `graceful_timeout` seconds at most."""
+        servers = [self.make_server(wrapper) for wrapper in self.sockets]
+        for server in servers:
+            server.accept_burst = 1 if self.cfg.workers > 1 else server.accept_burst
+            server.start()
+        while self.alive:
+            self.notify()
+            self._wait(_BEAT)
+        for server in servers:
+            server.stop_accepting()
+        self.end_idle()
+        deadline = _originals.monotonic() + self.cfg.graceful_timeout
+        while any(server.running for server in servers):
+            left = deadline - _originals.monotonic()
+            if left <= 0:
+                self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
+                break
+            self.notify()
+            self._wait(min(left, _BEAT))
+        with Timeout(_LAST_WORDS, False):
+            for server in servers:
+                server.stop(0)
+
+    def make_server(self, wrapper: Any) -> Server:
+        """The server of one of gunicorn's listening sockets."""
+
+        def connected(client: Any, address: Any) -> None:
+            self.handle(wrapper, client, address)
+
+        return Server(
+            getattr(wrapper, "sock", wrapper),
+            connected,
+            concurrency=self.worker_connections,
+            ssl_context=ssl_context(self.cfg) if self.cfg.is_ssl else None,
+            close_connections=False,         # gunicorn does
+            on_idle=self._wake,
+        )
+
+    def end_idle(self) -> None:
+        """Let connections that wait for a request see the end of their input."""
+        for client in list(self._idle.values()):
+            try:
+                client.shutdown(_originals.SHUT_RD)
+            except OSError:
+                pass
+
+    def notify(self) -> None:
+        """Tell the master that this worker lives; stop if there is no master any more."""
+        super().notify()
+        if self.ppid != os.getppid():
+            self.log.info("Parent changed, shutting down: %s", self)
+            self.alive = False
+
+    def _wait(self, seconds: float) -> None:
+        """Yield until a signal arrives or `_wake` is called: both write into gunicorn's pipe."""
+        pipe = self.PIPE[0]
+        try:
+            trampoline(pipe, READ, seconds, TimeoutError)
+            _originals.os_read(pipe, 4096)
+        except (TimeoutError, BlockingIOError):
+            pass
+
+    def _wake(self) -> None:
+        try:
+            _originals.os_write(self.PIPE[1], b".")
+        except BlockingIOError:
+            pass                             # full of wake-ups
+
+    # ---- connections ----
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve a connection. Yields."""
+        me = getcurrent()
+        self._clients[me] = client
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            del self._clients[me]
+
+    def timeout_ctx(self) -> _Idleness:
+        """What gunicorn waits in for the next request of a connection."""
+        return _Idleness(self)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:
+        """Answer one request. Yields."""
+        try:
+            return bool(super().handle_request(listener_name, req, sock, addr))
+        except GreenletExit:
+            raise StopIteration from None    # killed at the end of the graceful timeout
+        finally:
+            if not self.alive:
+                self._wake()                 # that was the last of --max-requests
+
+    def is_already_handled(self, respiter: Any) -> bool:
+        """Whether the application has answered on the socket itself, as a websocket does."""
+        from ..wsgi import ALREADY_HANDLED
+
+        if respiter is ALREADY_HANDLED:
+            raise StopIteration
+        return bool(super().is_already_handled(respiter))
+
+    # ---- signals: a handler may run in the hub, which must not block ----
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGQUIT and SIGINT: stop at once."""
+        self.alive = False
+        spawn(super().handle_quit, sig, frame)
+
+    def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
+        """SIGUSR1: reopen the log files."""
+        spawn(super().handle_usr1, sig, frame)
+
+
+class _Idleness:
+    """Ends the wait for a request silently after the keep-alive time, and marks the connection as idle meanwhile."""
+
+    __slots__ = ("_greenlet", "_timeout", "_worker")
+
+    def __init__(self, worker: GuvWorker) -> None:
+        self._worker = worker
+
+    def __enter__(self) -> None:
+        self._greenlet = getcurrent()
+        worker = self._worker
+        client = worker._clients.get(self._greenlet)
+        if client is not None:
+            worker._idle[self._greenlet] = client
+        if not worker.alive:
+            worker.end_idle()
+        self._timeout = Timeout(worker.cfg.keepalive, False)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        self._worker._idle.pop(self._greenlet, None)
+        return self._timeout.__exit__(kind, error, traceback)
+
+
+class GuvWSGIWorker(GuvWorker):
+    """Serves by `guv.wsgi` under gunicorn's management: settings, signals, logs and hooks are gunicorn's."""
+
+    def make_server(self, wrapper: Any) -> Server:
+        """The server of one of gunicorn's listening sockets."""
+        from ._gunicorn_wsgi import GunicornServer
+
+        return GunicornServer(self, getattr(wrapper, "sock", wrapper))
