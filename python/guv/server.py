@@ -18,7 +18,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from ._originals import monotonic_ns
 from .green import socket as green
-from .green._endpoint import adopt
+from .green._endpoint import Endpoint, adopt
 from .green._greensocket import make_green
 from .greenthread import GreenThread, kill, sleep, spawn
 from .hubs.current import get_hub
@@ -235,7 +235,9 @@ class Server(AbstractServer):
     def serve_forever(self) -> None:
         """Accept in the calling greenlet until `stop` or `StopServe`. Yields."""
         self._accepting = getcurrent()
-        endpoint = adopt(self.server_sock)
+        endpoint: Any = self.server_sock._closed  # type: ignore[attr-defined]
+        if endpoint.__class__ is not Endpoint:
+            endpoint = adopt(self.server_sock)
         endpoint.timeout = None              # a listener that other processes share stays non-blocking throughout
         endpoint.afresh(self.server_sock)
         try:
