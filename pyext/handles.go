@@ -5,15 +5,25 @@ import (
 	"sync/atomic"
 
 	"github.com/guv-project/guv/trampoline"
+	"github.com/guv-project/guv/trampoline/watchdog"
 )
 
 // handle is what an id stands for.
 type handle struct {
-	id   int64 // set once, by add
-	loop *trampoline.Loop
+	id      int64            // set once, by add
+	loop    *trampoline.Loop // set once
+	lookups lookups          // loop thread only
+	dogMu   sync.Mutex
+	dog     *watchdog.Watchdog // protected by dogMu; nil if nobody watches
 }
 
-func (h *handle) close() error { return h.loop.Close() }
+func (h *handle) close() error {
+	h.lookups.cancelAll()
+	h.dogMu.Lock()
+	defer h.dogMu.Unlock()
+	h.stopWatchdog()
+	return h.loop.Close()
+}
 
 // registry finds handles by id without a lock, for Poll does so each turn. An id is a place in the slice and, above
 // placeBits, how many ids that place has had before, so that a stale id finds nothing.
