@@ -393,7 +393,11 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
     def watch(self, descriptor: Descriptor, evtype: int) -> None:
         """Register once, edge-triggered: for sockets that guv owns. Most never have to wait for
         output, so `evtype` is READ at first; `arm` adds WRITE to it."""
+        before = self.fds.get(descriptor.fd)
         self.fds[descriptor.fd] = descriptor
+        if before is not None and before.awaited():
+            before.readable = before.writable = True   # they look, and wait on the new record
+            self._rouse(before)
         descriptor.hub = self
         self.ops.extend((WATCH | descriptor.fd << 8, evtype | PRIORITY))
 
@@ -424,6 +428,10 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
     def _wake_all(self, descriptor: Descriptor, code: int) -> None:
         descriptor.error = code
         descriptor.hub = None
+        self._rouse(descriptor)
+
+    def _rouse(self, descriptor: Descriptor) -> None:
+        """Make everyone ready who waits on `descriptor`."""
         reader, descriptor.reader = descriptor.reader, None
         writer, descriptor.writer = descriptor.writer, None
         for waiters in reader, writer:

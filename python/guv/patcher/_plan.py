@@ -12,6 +12,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "time": ("guv.green.time",),
     "socket": ("guv.green.socket",),
     "signal": ("guv.green.signal",),
+    "select": ("guv.green.select", "guv.green.selectors"),
 }
 
 #: Groups that only patch when asked for by name.

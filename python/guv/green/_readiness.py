@@ -1,0 +1,133 @@
+"""How a greenlet waits for the first of several descriptors; what `select`, `poll` and `epoll` share.
+
+Each descriptor is armed in the hub once a call. From then on the hub reports *changes* only, and the
+caller asks the kernel what they mean, as often as there are any. Arming again after a change that was of no
+interest (urgent data, for one who waits for plain input) would report the same thing for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, TypeVar
+
+from greenlet import getcurrent, greenlet
+
+from .._originals import monotonic_ns
+from ..hubs.abc import AbstractHub
+from ..hubs.current import hub_of
+from ..hubs.descriptor import Descriptor
+from ..hubs.switch import gyield, unpark
+
+Found = TypeVar("Found")
+
+#: Nanoseconds between two yields of a program that polls without waiting, in a loop. As long as an
+#: interpreter's switch interval: threads would be preempted after that time.
+FAIR = 5_000_000
+
+_yielded = 0                                 # when such a program yielded last
+
+
+class Watch:
+    """The current greenlet's interest in some descriptors, from `with` to the end of the block."""
+
+    __slots__ = ("_alarm", "_expired", "_hub", "_joined", "_timer", "_waiter", "_wanted")
+
+    def __init__(self, wanted: Iterable[tuple[int, int]], timeout: float | None) -> None:
+        """`wanted` has pairs of descriptor and READ, WRITE or both; `timeout` is in seconds."""
+        current = getcurrent()
+        self._hub: AbstractHub = hub_of(current)
+        if current is self._hub:
+            raise RuntimeError("the hub can't wait for descriptors: a callback must not block")
+        self._wanted = list(wanted)
+        self._joined: list[Descriptor | None] = [None] * len(self._wanted)
+        self._waiter: greenlet | None = None
+        self._expired = False
+        self._alarm: Callable[[], None] | None = None
+        if timeout is not None:
+            self._alarm = self._expire
+            deadline = monotonic_ns() + int(timeout * 1e9)
+            self._timer = self._hub.set_timer(deadline, self._alarm)
+
+    def park(self) -> bool:
+        """Wait for a change of any of the descriptors; False if there was none in time."""
+        hub = self._hub
+        self._join()
+        if self._expired:
+            return False
+        self._waiter = current = getcurrent()
+        try:
+            hub.ready.popleft().switch()
+        except BaseException:
+            if self._waiter is None:
+                unpark(hub, current)
+            raise
+        finally:
+            self._waiter = None
+        return not self._expired
+
+    def _join(self) -> None:
+        """Be among the waiters of each descriptor, also where an event has just removed us."""
+        hub = self._hub
+        for i, (fd, evtype) in enumerate(self._wanted):
+            descriptor = hub.fds.get(fd)
+            if descriptor is None:
+                descriptor = hub.descriptor(fd)
+            if descriptor is not self._joined[i]:
+                self._joined[i] = descriptor
+                hub.arm(fd, evtype)
+            descriptor.join(evtype, self)
+
+    def __call__(self) -> None:
+        """Some descriptor has changed: called in the hub."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            self._hub.ready.append(waiter)
+
+    def _expire(self) -> None:
+        self._expired = True
+        self()
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for (_, evtype), descriptor in zip(self._wanted, self._joined):
+            if descriptor is not None:
+                descriptor.leave(evtype, self)
+        if self._alarm is not None:
+            self._hub.drop_timer(self._timer, self._alarm)
+            self._alarm = None
+
+
+def wait_until(
+    look: Callable[[], Found],
+    found: Callable[[Found], Any],
+    wanted: Iterable[tuple[int, int]],
+    timeout: float | None,
+) -> Found:
+    """Call `look` until `found` says true of its result, after each change of a descriptor in
+    `wanted`, and once more when `timeout` seconds have passed. Yields."""
+    with Watch(wanted, timeout) as watch:
+        while True:
+            in_time = watch.park()
+            result = look()
+            if found(result) or not in_time:
+                return result
+
+
+def be_fair() -> None:
+    """Called by a poll that found nothing and must not wait: programs do that in a loop, until
+    another of their threads has done something. Lets the others run now and then."""
+    global _yielded
+    now = monotonic_ns()
+    if now - _yielded > FAIR:
+        current = getcurrent()
+        if current is not hub_of(current):
+            gyield()
+        _yielded = monotonic_ns()

@@ -1,0 +1,74 @@
+"""One running asyncio loop for each greenlet, where asyncio has one for each thread.
+
+asyncio keeps it in C. Once a greenlet is seen to run a loop, a trace function of `greenlet` saves and
+restores it at each switch; when the last of them has ended the trace function goes. Programs
+without a loop pay nothing, and asyncio is not imported for them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from greenlet import getcurrent, gettrace, greenlet, settrace
+
+from .._originals import thread_local
+
+_get: Callable[[], Any] | None = None
+_set: Callable[[Any], None]
+
+
+class _Thread(thread_local):
+    """What is known in one thread of the operating system."""
+
+    def __init__(self) -> None:
+        self.loops: dict[greenlet, Any] = {}       # greenlet -> the loop that it runs
+        self.before: Any = None                    # the trace function that was there
+
+
+_thread = _Thread()
+
+
+def notice() -> None:
+    """If the current greenlet runs an asyncio loop, let that be seen by it alone from now on."""
+    global _get, _set
+    if _get is None:
+        asyncio = sys.modules.get("_asyncio") or sys.modules.get("asyncio.events")
+        if asyncio is None or not hasattr(asyncio, "_set_running_loop"):
+            return
+        _set = asyncio._set_running_loop
+        _get = asyncio._get_running_loop
+    loop = _get()
+    if loop is not None:
+        remember(loop)
+
+
+def remember(loop: Any) -> None:
+    """The current greenlet runs `loop`."""
+    loops = _thread.loops
+    current = getcurrent()
+    if current not in loops:
+        if not loops:
+            _thread.before = gettrace()
+            settrace(_trace)
+        loops[current] = loop
+
+
+def _trace(event: str, args: tuple[greenlet, greenlet]) -> None:
+    """Called by `greenlet` after each switch."""
+    before = _thread.before
+    if before is not None:
+        before(event, args)
+    origin, target = args
+    loops = _thread.loops
+    running = _get()  # type: ignore[misc]
+    if running is not None:
+        loops[origin] = running
+    elif origin in loops:
+        del loops[origin]
+    wanted = loops.get(target)
+    if wanted is not running:
+        _set(wanted)
+    if not loops and gettrace() is _trace:
+        settrace(before)
