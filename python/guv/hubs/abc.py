@@ -53,6 +53,9 @@ from .wire import (
 #: yield takes about a microsecond; asking after each would double that.
 POLL_INTERVAL = 50_000
 
+#: Nanoseconds of silence after which a hub asks itself whether anything can happen any more.
+DEADLOCK_PATIENCE = 10_000_000
+
 #: Ints in `ops` from which on timers are handed over without waiting for the turn to end.
 SUBMIT_AT = 4096
 
@@ -299,10 +302,15 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
     def wait(self) -> None:
         """Poll until some greenlet or call can go on."""
         ready = self.ready
+        suspicious = self.main_waits is not None
         while not ready and not self.calls:
-            if self.main_waits is not None:
-                self._check_deadlock()
-            self.poll(-1)
+            if suspicious:
+                self.poll(DEADLOCK_PATIENCE)
+                if not ready and not self.calls:
+                    suspicious = False       # only what the loop reports could change the verdict
+                    self._check_deadlock()
+            else:
+                self.poll(-1)
 
     def _complete(self, completion: int) -> None:
         """A completion that is not the readiness of a descriptor."""

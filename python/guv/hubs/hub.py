@@ -51,8 +51,13 @@ class Hub(AbstractHub):
                 self.submit()
             ops, self.ops = self.ops, []
             submitted = len(ops)
-            self._submissions[:submitted] = array("q", ops)
+            if submitted == 2:
+                self._submissions[0], self._submissions[1] = ops
+            else:
+                self._submissions[:submitted] = array("q", ops)
         count: int = self._poll(self._id, submitted, timeout)
+        if count == 1:
+            return (self._completions[0],)
         if count > 0:
             return self._completions[:count]
         if count == 0 or count == _EINTR:

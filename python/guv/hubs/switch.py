@@ -18,6 +18,7 @@ from .abc import AbstractHub, oserror
 from .current import hub_of
 from .descriptor import Descriptor
 from .timeout import Timeout
+from .wire import ARM
 
 
 class HasFileno(Protocol):
@@ -104,17 +105,34 @@ def trampoline(
     if not 0 < evtype <= READ | WRITE:
         raise ValueError(f"evtype must be READ, WRITE or READ|WRITE, not {evtype!r}")
     current = getcurrent()
-    hub = hub_of(current)
+    try:
+        hub = current.hub  # type: ignore[attr-defined]
+    except AttributeError:
+        hub = hub_of(current)
     if current is hub:
         raise RuntimeError("trampoline() can't be called from the hub: a callback must not block")
     descriptor = hub.fds.get(number)
     if descriptor is None:
         descriptor = hub.descriptor(number)
-    if evtype & READ:
-        descriptor.readable = False
-    if evtype & WRITE:
-        descriptor.writable = False
-    hub.arm(number, evtype)
+    hub.ops.extend((ARM | number << 8, evtype))
+    if evtype == READ and timeout is None and descriptor.reader is None:
+        descriptor.readable = False          # by far the most frequent wait
+        descriptor.reader = current
+        try:
+            hub.ready.popleft().switch()
+        except BaseException:
+            if not descriptor.leave(READ, current):
+                unpark(hub, current)
+            raise
+        if descriptor.readable and not descriptor.error:
+            return READ
+    else:
+        if evtype & READ:
+            descriptor.readable = False
+        if evtype & WRITE:
+            descriptor.writable = False
+    if descriptor.error:
+        raise oserror(descriptor.error)
     wait_armed(hub, descriptor, evtype, current, timeout, timeout_exc)
     return evtype & (descriptor.readable * READ | descriptor.writable * WRITE)
 
