@@ -11,9 +11,20 @@ import importlib.machinery
 import importlib.util
 import os
 from array import array
+from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE
 from types import ModuleType
 from typing import Final
 
+from ._originals import (
+    SIG_BLOCK,
+    SIG_SETMASK,
+    fcntl,
+    os_close,
+    pthread_sigmask,
+    sendfile,
+    thread_count,
+    valid_signals,
+)
 from .exceptions import ExtensionError, HubClosedError, InternalError
 
 #: Error codes of `pyext/codes.go`; those down to -4095 are -errno.
@@ -23,6 +34,8 @@ ARGUMENT: Final = -5003
 
 _FOLDER: Final = os.path.join(os.path.dirname(__file__), "_ext")
 _loaded: ModuleType | None = None
+_inherited: list[ModuleType] = []    # of the parent, and its parent: never used again, never freed
+_alone = False                       # before it was loaded, all threads were Python's
 
 
 def extension() -> ModuleType:
@@ -32,8 +45,75 @@ def extension() -> ModuleType:
     """
     global _loaded
     if _loaded is None:
-        _loaded = _load(_find())
+        _loaded = _load_privately() if _inherited else _load_quietly(_find())
     return _loaded
+
+
+def after_fork() -> None:
+    """In a forked child: the runtime that was loaded does not work here."""
+    global _loaded
+    if _loaded is not None:
+        _inherited.append(_loaded)
+        _loaded = None
+
+
+def threads_are_only_go() -> bool:
+    """Whether every thread that is not Python's own belongs to the extension, as far as one can
+    tell: there was no foreign one when it was loaded."""
+    return _loaded is not None and _alone
+
+
+def _load_quietly(path: str) -> ModuleType:
+    """Load it with all signals blocked. The threads that Go starts, now and later, inherit
+    that, so that signals keep coming to Python's threads."""
+    global _alone
+    _alone = len(os.listdir("/proc/self/task")) <= 1 + thread_count()
+    blocked = pthread_sigmask(SIG_BLOCK, valid_signals())
+    try:
+        return _load(path)
+    finally:
+        pthread_sigmask(SIG_SETMASK, blocked)
+
+
+def _load_privately() -> ModuleType:
+    """Load a copy that has nothing in common with the one that was inherited.
+
+    The copy is a file in memory; a temporary file where such files may not be executed. Its path
+    names this process, because both Python and the dynamic linker know libraries by path.
+    """
+    with open(_find(), "rb") as source:
+        try:
+            fd = memory_file(source.fileno())
+        except OSError:
+            fd = -1
+        if fd >= 0:
+            try:
+                return _load_quietly(f"/proc/{os.getpid()}/fd/{fd}")
+            except ExtensionError:
+                pass
+            finally:
+                os_close(fd)
+        import tempfile                      # seldom needed, and it brings much with it
+
+        with tempfile.NamedTemporaryFile(prefix="guv-", suffix=".so") as copy:
+            copy.write(source.read())
+            copy.flush()
+            return _load_quietly(copy.name)
+
+
+def memory_file(source: int) -> int:
+    """A sealed file in memory with what the file `source` holds."""
+    fd = os.memfd_create("guv", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        size = os.fstat(source).st_size
+        offset = 0
+        while offset < size:
+            offset += sendfile(fd, source, offset, size - offset)
+        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+    except BaseException:
+        os_close(fd)
+        raise
+    return fd
 
 
 def _find() -> str:

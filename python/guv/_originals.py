@@ -6,6 +6,8 @@ descriptors whatever `monkey_patch` replaces. Nothing here imports the rest of t
 
 from __future__ import annotations
 
+import fcntl as _fcntl
+
 import _signal
 import _socket
 import _thread
@@ -32,13 +34,23 @@ os_write = posix.write
 os_close = posix.close
 get_blocking = posix.get_blocking
 getpid = posix.getpid
+sendfile = posix.sendfile
 pidfd_open = posix.pidfd_open
 waitpid = posix.waitpid
+
+os_open = posix.open
+fstat = posix.fstat
+fcntl = _fcntl.fcntl
+flock = _fcntl.flock
+lockf = _fcntl.lockf
 
 getsignal = _signal.getsignal
 set_signal = _signal.signal
 set_wakeup_fd = _signal.set_wakeup_fd
 valid_signals = _signal.valid_signals
+pthread_sigmask = _signal.pthread_sigmask
+SIG_BLOCK = _signal.SIG_BLOCK
+SIG_SETMASK = _signal.SIG_SETMASK
 
 epoll = _select.epoll
 poll = _select.poll

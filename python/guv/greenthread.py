@@ -62,9 +62,9 @@ class GreenThread(greenlet, Generic[T]):
                     try:
                         link(self)
                     except BaseException as raised:
-                        self.hub.handle_error(self, raised)
+                        hub_of(self).handle_error(self, raised)
         elif error is not None:
-            self.hub.handle_error(self, error)
+            hub_of(self).handle_error(self, error)
 
     def __repr__(self) -> str:
         call = self._call

@@ -59,6 +59,10 @@ DEADLOCK_PATIENCE = 10_000_000
 #: Ints in `ops` from which on timers are handed over without waiting for the turn to end.
 SUBMIT_AT = 4096
 
+#: What ``/proc/self/fd`` says of the descriptors that a loop has.
+EVENTPOLL = "anon_inode:[eventpoll]"
+EVENTFD = "anon_inode:[eventfd]"
+
 #: Exceptions that end the program; they are raised in the main greenlet.
 SYSTEM_ERRORS = (KeyboardInterrupt, SystemExit, SystemError)
 
@@ -240,6 +244,11 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
     @abstractmethod
     def close(self) -> None:
         """Give the loop's descriptors back. Greenlets that wait stay parked for ever."""
+
+    def abandon(self) -> None:
+        """In a forked child: close the descriptors of the parent's loop, touching nothing that
+        parent and child share, and no thread that only the parent has."""
+        self.close()
 
     def submit(self) -> None:
         """Hand over `self.ops` early, because there are many. Optional."""

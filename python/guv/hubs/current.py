@@ -18,6 +18,22 @@ from .abc import AbstractHub
 
 _thread: Any = thread_local()
 _chosen: type[AbstractHub] | None = None
+_hubs: list[AbstractHub] = []                # of all threads; replaced, never changed in place
+
+
+class _ThreadEnd:
+    """Lives as long as the thread whose local variable it is: then the thread's hub is closed."""
+
+    __slots__ = ("hub",)
+
+    def __init__(self, hub: AbstractHub) -> None:
+        self.hub = hub
+
+    def __del__(self) -> None:
+        hub = self.hub
+        if not hub.closed:
+            retire(hub)
+            hub.close()
 
 
 def get_hub() -> AbstractHub:
@@ -31,6 +47,11 @@ def get_hub() -> AbstractHub:
 def current_hub() -> AbstractHub | None:
     """The hub of the calling thread if it has one."""
     return getattr(_thread, "hub", None)
+
+
+def all_hubs() -> list[AbstractHub]:
+    """The living hubs of all threads. Not to be changed."""
+    return _hubs
 
 
 def hub_of(current: greenlet) -> AbstractHub:
@@ -66,13 +87,37 @@ def drop_hub() -> None:
         return
     from . import signals
 
-    del _thread.hub
+    del _thread.hub, _thread.end
     signals.uninstall(hub)
-    hub.closed = True
+    retire(hub)
     for holder in {hub.main, getcurrent()}:
         if getattr(holder, "hub", None) is hub:
             del holder.hub  # type: ignore[attr-defined]
     hub.close()
+
+
+def retire(hub: AbstractHub) -> None:
+    """Mark a hub as closed, so that nobody counts on it any more and its greenlets can be freed."""
+    global _hubs
+    hub.closed = hub.stopping = True
+    _hubs = [other for other in _hubs if other is not hub]
+
+
+def forget_inherited() -> list[AbstractHub]:
+    """In a forked child: the parent's hubs are nobody's. Returns them.
+
+    The calling greenlet, the only one that lives on, counts as the main greenlet from now on.
+    """
+    global _hubs
+    inherited, _hubs = _hubs, []
+    for hub in inherited:
+        hub.closed = True                    # first: what ends now must not close its loop
+    vars(_thread).clear()
+    current = getcurrent()
+    if getattr(current, "hub", None) is not None:
+        del current.hub  # type: ignore[attr-defined]
+    _thread.main = current
+    return inherited
 
 
 def get_default_hub() -> type[AbstractHub]:
@@ -81,10 +126,14 @@ def get_default_hub() -> type[AbstractHub]:
 
 
 def _install(hub: AbstractHub) -> AbstractHub:
-    from . import signals                    # it waits, so it stands above this module
+    from . import fork, signals              # noqa: F401 - they stand above this module
 
+    global _hubs
     _thread.hub = hub
+    _thread.end = _ThreadEnd(hub)
+    hub.main = getattr(_thread, "main", hub.main)
     hub.main.hub = hub  # type: ignore[attr-defined]
+    _hubs = [*_hubs, hub]
     signals.install(hub)
     return hub
 

@@ -7,6 +7,7 @@ second on the field holds a `Crowd`, and all of them are woken in order of arriv
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Union
 
@@ -108,3 +109,12 @@ def _left(there: Any, waiter: Any) -> tuple[Any, bool]:
         there.remove(waiter)
         return there or None, True
     return there, False
+
+
+def is_still(fd: int, name: str) -> bool:
+    """Whether descriptor `fd` is what ``/proc`` calls `name`: programs close numbers that are not
+    theirs, and open others."""
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}") == name
+    except OSError:
+        return False

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 
 from .._originals import epoll, monotonic_ns, os_close
 from ..const import READ, WRITE
-from .abc import AbstractHub
+from .abc import EVENTFD, EVENTPOLL, AbstractHub
+from .descriptor import is_still
 from .wire import (
     ARM,
     CANCEL,
@@ -77,6 +78,14 @@ class Hub(AbstractHub):
     def wake(self) -> None:
         if not self.closed:
             os.eventfd_write(self._bell, 1)
+
+    def abandon(self) -> None:
+        if is_still(self._bell, EVENTFD):
+            os_close(self._bell)
+        # The object closes its number whatever that is by now. If it is not ours any more, the
+        # object must not end before the process does; `guv.hubs.fork` keeps us.
+        if is_still(self._epoll.fileno(), EVENTPOLL):
+            self._epoll.close()
 
     def close(self) -> None:
         self.closed = True

@@ -12,7 +12,9 @@ from array import array
 from collections.abc import Iterable
 
 from .. import _border
-from .abc import AbstractHub
+from .._originals import os_close
+from .abc import EVENTFD, EVENTPOLL, AbstractHub
+from .descriptor import is_still
 
 #: Ints in each ring. A turn that needs more is split.
 SUBMISSIONS = 4096
@@ -42,6 +44,10 @@ class Hub(AbstractHub):
                 self._completions.buffer_info()[0], COMPLETIONS,
             )
         )  # fmt: skip
+        self._descriptors = (
+            (_border.check(extension.pyext_Fd(self._id, 0)), EVENTPOLL),
+            (_border.check(extension.pyext_Fd(self._id, 1)), EVENTFD),
+        )
         if hasattr(extension,'pyext_FrameCache'): extension.pyext_FrameCache(FRAME_CHUNKS)
 
     def exchange(self, timeout: int) -> Iterable[int]:
@@ -74,6 +80,11 @@ class Hub(AbstractHub):
 
     def wake(self) -> None:
         self._wake(self._id)
+
+    def abandon(self) -> None:
+        for fd, name in self._descriptors:
+            if is_still(fd, name):
+                os_close(fd)
 
     def close(self) -> None:
         self.closed = True

@@ -40,7 +40,7 @@ from .._originals import (
 )
 from ..const import READ
 from .abc import AbstractHub
-from .descriptor import Descriptor
+from .descriptor import Descriptor, is_still
 from .switch import unpark
 
 _PACKAGE = __name__.partition(".")[0]
@@ -125,6 +125,7 @@ class Plumbing:
         self.program_fd = -1                 # the program's own wakeup descriptor
         self.program_warns = True
         self.out, self.into = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.name = os.readlink(f"/proc/self/fd/{self.out}")
         try:
             self.program_fd = set_wakeup_fd(self.into, warn_on_full_buffer=False)
         except BaseException:
@@ -231,18 +232,16 @@ class Plumbing:
         except OSError as error:
             _report(error)
 
-    def close(self) -> None:
+    def close(self, pipe_too: bool = True) -> None:
         """Give the program's wakeup descriptor back to the interpreter."""
         try:
             set_wakeup_fd(self.program_fd, warn_on_full_buffer=self.program_warns)
         except (ValueError, OSError):        # not the main thread, or that descriptor is closed
             _reset_wakeup_fd()
         self.hub.forget(self.out)
-        for fd in self.out, self.into:
-            try:
-                os_close(fd)
-            except OSError:
-                pass
+        if pipe_too:
+            os_close(self.out)
+            os_close(self.into)
         self.out = self.into = -1
 
 
@@ -310,6 +309,16 @@ def uninstall(hub: AbstractHub) -> None:
     if installed is not None and installed.hub is hub:
         _plumbing = None
         installed.close()
+
+
+def after_fork() -> None:
+    """In a forked child: the pipe is the parent's too, the program's descriptor is in force."""
+    global _plumbing
+    installed = _plumbing
+    if installed is not None:
+        _plumbing = None
+        name = installed.name
+        installed.close(is_still(installed.out, name) and is_still(installed.into, name))
 
 
 def _reset_wakeup_fd() -> None:

@@ -61,12 +61,16 @@ def unpark(hub: AbstractHub, waiter: greenlet) -> None:
         pass
 
 
-def wake(hub: AbstractHub, waiter: greenlet) -> None:
-    """Make `waiter`, parked in `hub`, ready; from any thread."""
+def wake(hub: AbstractHub, waiter: greenlet) -> bool:
+    """Make `waiter`, parked in `hub`, ready; from any thread. False if that hub is closed, so
+    that the waiter will never run again (its thread has ended, or it stayed behind in a fork)."""
     if getattr(getcurrent(), "hub", None) is hub:
         hub.ready.append(waiter)
+    elif hub.closed:
+        return False
     else:
         hub.call_soon_threadsafe(hub.ready.append, waiter)
+    return True
 
 
 def sleep_until(deadline: int) -> None:

@@ -13,6 +13,8 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "socket": ("guv.green.socket",),
     "signal": ("guv.green.signal",),
     "select": ("guv.green.select", "guv.green.selectors"),
+    "os": ("guv.green.os", "guv.green.fcntl", "guv.green.io"),
+    "subprocess": ("guv.green.subprocess",),
 }
 
 #: Groups that only patch when asked for by name.

@@ -1,0 +1,109 @@
+"""Readiness of descriptors that guv does not own: pipes, terminals, FIFOs, sockets of others.
+
+They stay as they are: `O_NONBLOCK` belongs to the open file, which other processes may share (think of
+a terminal), so it is never set here. Each call asks `poll(2)` first, parks while the answer
+is no, and then makes the real call, which finds something to do. A regular file is always ready.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+from typing import Any, Final
+
+from greenlet import getcurrent
+
+from .._originals import fstat, get_blocking, os_write, poll
+from ..const import READ, WRITE
+from ..hubs.current import hub_of
+from ..hubs.switch import trampoline
+
+_IN: Final = select.POLLIN
+_OUT: Final = select.POLLOUT
+
+#: What a pipe that reports POLLOUT takes without blocking; POSIX's PIPE_BUF on Linux.
+ATOMIC: Final = 4096
+
+#: The same for a terminal.
+_TTY_CHUNK: Final = 256
+
+_pwritev = os.pwritev
+_NOWAIT: Final = os.RWF_NOWAIT
+
+
+def would_block(fd: Any, event: int) -> bool:
+    """Whether a call on `fd` for `event` (POLLIN, POLLOUT) would block the thread now.
+
+    False too for what is no open descriptor: the real call has the right error for it.
+    """
+    asked = poll()
+    try:
+        asked.register(fd, event)
+        return not asked.poll(0) and get_blocking(fd)
+    except (OSError, TypeError, ValueError, OverflowError):
+        return False
+
+
+def await_input(fd: int) -> None:
+    """Park until reading from `fd` would not block the thread. Does nothing in the hub."""
+    while would_block(fd, _IN) and _may_wait():
+        trampoline(fd, READ)
+
+
+def await_output(fd: int) -> None:
+    """Park until writing a little to `fd` would not block the thread. Does nothing in the hub."""
+    while would_block(fd, _OUT) and _may_wait():
+        trampoline(fd, WRITE)
+
+
+def _may_wait() -> bool:
+    current = getcurrent()
+    return hub_of(current) is not current
+
+
+def waits(mode: int, fd: int) -> bool:
+    """Whether a file of this `st_mode` can keep a reader or writer waiting for long."""
+    return (
+        stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+        or (stat.S_ISCHR(mode) and os.isatty(fd))
+    )  # fmt: skip
+
+
+def write_all(fd: int, data: Any) -> int:
+    """Write `data` as a blocking `os.write` does: all of it, to whatever `fd` is. Yields while
+    the other side does not read. Returns how much was written."""
+    with memoryview(data) as whole:
+        size = whole.nbytes
+        if size <= ATOMIC:
+            await_output(fd)
+            return os_write(fd, data)
+        mode = fstat(fd).st_mode
+        if not waits(mode, fd) or not get_blocking(fd):
+            await_output(fd)
+            return os_write(fd, data)
+        with whole.cast("B") as view:
+            return _write_in_pieces(fd, view, _TTY_CHUNK if stat.S_ISCHR(mode) else ATOMIC)
+
+
+def _write_in_pieces(fd: int, view: memoryview, chunk: int) -> int:
+    sent = 0
+    nowait = True
+    size = len(view)
+    while sent < size:
+        await_output(fd)
+        try:
+            with view[sent : sent + (size if nowait else chunk)] as piece:
+                sent += _pwritev(fd, (piece,), -1, _NOWAIT) if nowait else os_write(fd, piece)
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                # not a page is free though poll() says so: leave it to the blocking call
+                nowait = False
+            elif nowait and error.errno in (errno.EOPNOTSUPP, errno.ENOSYS, errno.ESPIPE):
+                nowait = False
+            elif sent and error.errno == errno.EPIPE:
+                return sent
+            else:
+                raise
+    return sent
