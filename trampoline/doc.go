@@ -14,7 +14,7 @@
 //	absent      ARM                        armed       ADD; EEXIST: MOD
 //	watched     WATCH                      watched     ADD; EEXIST: MOD (closed behind our back: a new seq)
 //	watched     ARM                        watched     MOD with the union of the masks; ENOENT: ADD with what is wanted
-//	armed       WATCH                      watched     ADD; EEXIST: MOD
+//	armed       WATCH                      watched     ADD; EEXIST: MOD with the union of the masks, a new seq
 //	armed       ARM                        armed       MOD with the union of the masks; ENOENT: ADD with what is wanted
 //	any         FORGET, closed             absent      nothing; seq is bumped
 //	any         FORGET, stays open         absent      DEL; seq is bumped

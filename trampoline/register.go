@@ -6,13 +6,15 @@ import "github.com/guv-project/guv/hub/poller"
 // registered means that it was closed behind our back, or we would not have been asked.
 func (l *Loop) watch(fd int32, wanted uint32) {
 	r := l.table.get(fd)
-	if r.mask != 0 {
+	before := r.mask
+	if before != 0 {
 		r.seq++
 		l.stats.Healed++
 	}
 	r.mask = maskFor(wanted)
 	errno := l.add(fd, r)
 	if errno == poller.EEXIST {
+		r.mask |= before // the same file after all: whoever armed it still waits
 		errno = l.mod(fd, r)
 	}
 	if errno == poller.EBADF {
