@@ -9,6 +9,7 @@ ROOT := $(CURDIR)
 BIN := $(ROOT)/$(VENV)/bin
 PY := $(BIN)/python
 PYTEST_ARGS ?=
+COMPAT_ARGS ?=
 
 # The environment's go, if it has one, is there because none on PATH was new enough.
 export PATH := $(BIN):$(PATH)
@@ -99,7 +100,7 @@ bench-compare: ext ## the same for REF=… and for the tree
 
 compat: ext ## CPython's own test suite under monkey_patch, if ../shared/compat is beside the checkout
 	@if [ -f ../shared/compat/run.py ]; then \
-	    $(PY) ../shared/compat/run.py --python $(PY); \
+	    $(PY) ../shared/compat/run.py --lib guv --python $(PY) $(COMPAT_ARGS); \
 	else echo "compat: ../shared/compat/run.py is not beside this checkout; nothing was run"; fi
 
 soak: ext ## hours of load in minutes: leaks, lost wakeups
