@@ -15,16 +15,7 @@ from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_W
 from types import ModuleType
 from typing import Final
 
-from ._originals import (
-    SIG_BLOCK,
-    SIG_SETMASK,
-    fcntl,
-    os_close,
-    pthread_sigmask,
-    sendfile,
-    thread_count,
-    valid_signals,
-)
+from ._originals import fcntl, os_close, sendfile, thread_count
 from .exceptions import ExtensionError, HubClosedError, InternalError
 
 #: Error codes of `pyext/codes.go`; those down to -4095 are -errno.
@@ -45,7 +36,7 @@ def extension() -> ModuleType:
     """
     global _loaded
     if _loaded is None:
-        _loaded = _load_privately() if _inherited else _load_quietly(_find())
+        _loaded = _load_privately() if _inherited else _load(_find())
     return _loaded
 
 
@@ -63,18 +54,6 @@ def threads_are_only_go() -> bool:
     return _loaded is not None and _alone
 
 
-def _load_quietly(path: str) -> ModuleType:
-    """Load it with all signals blocked. The threads that Go starts, now and later, inherit
-    that, so that signals keep coming to Python's threads."""
-    global _alone
-    _alone = len(os.listdir("/proc/self/task")) <= 1 + thread_count()
-    blocked = pthread_sigmask(SIG_BLOCK, valid_signals())
-    try:
-        return _load(path)
-    finally:
-        pthread_sigmask(SIG_SETMASK, blocked)
-
-
 def _load_privately() -> ModuleType:
     """Load a copy that has nothing in common with the one that was inherited.
 
@@ -88,7 +67,7 @@ def _load_privately() -> ModuleType:
             fd = -1
         if fd >= 0:
             try:
-                return _load_quietly(f"/proc/{os.getpid()}/fd/{fd}")
+                return _load(f"/proc/{os.getpid()}/fd/{fd}")
             except ExtensionError:
                 pass
             finally:
@@ -98,7 +77,7 @@ def _load_privately() -> ModuleType:
         with tempfile.NamedTemporaryFile(prefix="guv-", suffix=".so") as copy:
             copy.write(source.read())
             copy.flush()
-            return _load_quietly(copy.name)
+            return _load(copy.name)
 
 
 def memory_file(source: int) -> int:
@@ -128,6 +107,8 @@ def _find() -> str:
 
 
 def _load(path: str) -> ModuleType:
+    global _alone
+    _alone = len(os.listdir("/proc/self/task")) <= 1 + thread_count()
     loader = importlib.machinery.ExtensionFileLoader("_pyext", path)
     spec = importlib.util.spec_from_file_location("_pyext", path, loader=loader)
     assert spec is not None

@@ -23,6 +23,7 @@ time = _time.time
 
 get_ident = _thread.get_ident
 allocate_lock = _thread.allocate_lock
+RLock = _thread.RLock
 start_new_thread = _thread.start_new_thread
 thread_count = _thread._count
 thread_local = _thread._local
@@ -48,9 +49,6 @@ getsignal = _signal.getsignal
 set_signal = _signal.signal
 set_wakeup_fd = _signal.set_wakeup_fd
 valid_signals = _signal.valid_signals
-pthread_sigmask = _signal.pthread_sigmask
-SIG_BLOCK = _signal.SIG_BLOCK
-SIG_SETMASK = _signal.SIG_SETMASK
 
 epoll = _select.epoll
 poll = _select.poll

@@ -24,7 +24,8 @@ T = TypeVar("T")
 class Call:
     """A call that a native thread makes for a greenlet."""
 
-    __slots__ = ("abandoned", "args", "done", "error", "function", "hub", "undo", "value", "waiter")
+    __slots__ = ("abandoned", "args", "done", "error", "function", "hub", "ran", "undo", "value",
+                 "waiter")  # fmt: skip
 
     def __init__(
         self, hub: AbstractHub, waiter: greenlet, function: Callable[..., Any],
@@ -36,20 +37,23 @@ class Call:
         self.args = args
         self.undo = undo
         self.done = False                        # set in the hub's thread
-        self.abandoned = False                   # read by the native thread
-        self.value: Any = None                   # these two before the mail is sent
+        self.abandoned = False                   # set there too, read by the native thread
+        self.ran = False                         # native thread; these three before the mail is sent
+        self.value: Any = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
         """The native thread's part."""
-        try:
-            self.value = self.function(*self.args)
-        except BaseException as error:
-            self.error = error
+        if not self.abandoned:
+            self.ran = True
+            try:
+                self.value = self.function(*self.args)
+            except BaseException as error:
+                self.error = error
         try:
             self.hub.call_soon_threadsafe(self.finish)
         except HubClosedError:
-            self._take_back()
+            self.take_back()
 
     def finish(self) -> None:
         """The hub's part."""
@@ -59,27 +63,37 @@ class Call:
         if waiter is not None:
             self.hub.ready.append(waiter)
         elif self.abandoned:
-            self._take_back()
+            self.take_back()
 
-    def _take_back(self) -> None:
-        if self.undo is not None and self.error is None:
+    def take_back(self) -> None:
+        """Nobody wants the result any more."""
+        if self.undo is not None and self.error is None and self.ran:
             self.undo(self.value)
 
 
 def run_native(
-    function: Callable[..., T], *args: Any, undo: Callable[[T], object] | None = None
+    function: Callable[..., T],
+    *args: Any,
+    undo: Callable[[T], object] | None = None,
+    start: Callable[[Callable[[], None]], object] | None = None,
 ) -> T:
     """Call `function(*args)` in a native thread and wait for it; yields.
 
     If an exception is thrown into the waiting greenlet, the thread ends its call in its own time;
-    `undo` is then called with the result, in the hub, so that nothing obtained is lost.
+    `undo` is then called with the result, in the hub, so that nothing obtained is lost. A call that
+    has not begun by then is not made.
+
+    `start` has a thread call its argument; by default a new thread does.
     """
     current = getcurrent()
     hub = hub_of(current)
     call = Call(hub, current, function, args, undo)
     hub.jobs += 1
     try:
-        start_new_thread(call.run, ())
+        if start is None:
+            start_new_thread(call.run, ())
+        else:
+            start(call.run)
     except BaseException:
         hub.jobs -= 1
         raise
@@ -91,7 +105,7 @@ def run_native(
         call.waiter = None
         if call.done:
             unpark(hub, current)
-            call._take_back()
+            call.take_back()
         raise
     if call.error is not None:
         raise call.error

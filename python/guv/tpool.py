@@ -1,0 +1,345 @@
+"""Native threads for calls that block and know nothing of greenlets.
+
+`execute` runs a function in a thread of a bounded pool and parks the calling greenlet until it has
+ended; `Proxy` does so for the methods of an object; `ThreadPoolExecutor` is that of
+`concurrent.futures` on such threads. The threads are real ones, whatever is patched. They are
+started when there is work for them and end after `IDLE_SECONDS` without any.
+
+A function that runs here must leave the greenlets of other threads alone. If it calls something
+cooperative it gets a hub of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import weakref
+from collections import deque
+from collections.abc import Callable
+from concurrent import futures
+from concurrent.futures.thread import BrokenThreadPool
+from contextvars import copy_context
+from functools import partial
+from threading import Condition
+from typing import Any, TypeVar
+
+from greenlet import getcurrent
+
+from ._originals import RLock, allocate_lock, monotonic_ns, start_new_thread, thread_local
+from .hubs.current import hub_of
+from .hubs.native import run_native
+from .hubs.switch import unpark, wake
+
+T = TypeVar("T")
+
+#: Seconds that a thread waits for work before it ends.
+IDLE_SECONDS = 10.0
+
+#: Threads that `execute` uses at most, if `GUV_THREADPOOL_SIZE` does not say otherwise.
+DEFAULT_SIZE = 20
+
+
+class Pool:
+    """A bounded set of native threads and the calls that wait for one, in order of arrival."""
+
+    def __init__(self, size: int) -> None:
+        if size < 1:
+            raise ValueError(f"a pool needs a thread at least, not {size!r}")
+        self.size = size
+        self._lock = allocate_lock()                     # for all below; never held for long
+        self._calls: deque[Callable[[], object]] = deque()
+        self._idle: list[Any] = []                       # locks that waiting threads acquire
+        self._threads = 0
+
+    def start(self, call: Callable[[], object]) -> None:
+        """Have a thread make `call`, which must not raise. From any thread; never blocks."""
+        with self._lock:
+            self._calls.append(call)
+            if self._idle:
+                self._idle.pop().release()
+                return
+            if self._threads >= self.size:
+                return
+            self._threads += 1
+        try:
+            start_new_thread(self._work, ())
+        except BaseException:
+            with self._lock:
+                self._threads -= 1
+                stranded = not self._threads and call in self._calls
+                if stranded:
+                    self._calls.remove(call)
+            if stranded:
+                raise
+
+    def _work(self) -> None:
+        bell = allocate_lock()
+        bell.acquire()
+        while True:
+            with self._lock:
+                call = self._calls.popleft() if self._calls else None
+                if call is None:
+                    self._idle.append(bell)
+            if call is not None:
+                call()
+                del call
+            elif not bell.acquire(True, IDLE_SECONDS):
+                with self._lock:
+                    if bell in self._idle:
+                        self._idle.remove(bell)
+                        self._threads -= 1
+                        return
+                bell.acquire()                           # work came at the last moment
+
+    @property
+    def threads(self) -> int:
+        """How many threads there are now."""
+        return self._threads
+
+    def forget_threads(self) -> None:
+        """In a forked child: they are the parent's, and so are the calls."""
+        self.__init__(self.size)  # type: ignore[misc]
+
+
+_pool: Pool | None = None
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def _default_pool() -> Pool:
+    global _pool
+    if _pool is None:
+        _pool = _new_pool(int(os.environ.get("GUV_THREADPOOL_SIZE", DEFAULT_SIZE)))
+    return _pool
+
+
+def _new_pool(size: int) -> Pool:
+    pool = Pool(size)
+    _pools.add(pool)
+    return pool
+
+
+def set_num_threads(number: int) -> None:
+    """Let `execute` use at most `number` threads. Threads above that end when they are idle."""
+    if number < 1:
+        raise ValueError(f"the pool needs a thread at least, not {number!r}")
+    _default_pool().size = number
+
+
+def execute(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Call `func(*args, **kwargs)` in a native thread; yields until it has ended.
+
+    Returns its result or raises its exception. It sees a copy of the caller's `contextvars`. If
+    the waiting greenlet is killed or times out, a call that has not begun is not made; one that
+    has goes on to its end, and its result is dropped.
+    """
+    call = partial(copy_context().run, func, *args, **kwargs)
+    return run_native(call, start=_default_pool().start)
+
+
+class Proxy:
+    """An object whose methods are called in native threads; each call yields.
+
+    Results whose type is in `autowrap`, and those of the methods named in `autowrap_names`, come
+    back as proxies. Attributes that are not callable are read directly.
+    """
+
+    def __init__(
+        self, obj: Any, autowrap: tuple[type, ...] = (), autowrap_names: tuple[str, ...] = ()
+    ) -> None:
+        vars(self).update(_obj=obj, _autowrap=autowrap, _autowrap_names=autowrap_names)
+
+    def _execute(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        result = execute(function, *args, **kwargs)
+        name = getattr(function, "__name__", None)
+        if isinstance(result, self._autowrap) or name in self._autowrap_names:
+            return Proxy(result, self._autowrap, self._autowrap_names)
+        return result
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._obj, name)
+        return partial(self._execute, value) if callable(value) else value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._obj, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._obj, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._execute(self._obj, *args, **kwargs)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._execute(lambda: self._obj[key])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        execute(lambda: self._obj.__setitem__(key, value))
+
+    def __delitem__(self, key: Any) -> None:
+        execute(lambda: self._obj.__delitem__(key))
+
+    def __enter__(self) -> Any:
+        entered = self._execute(self._obj.__enter__)
+        return self if entered is self._obj else entered
+
+    def __exit__(self, *exc_info: Any) -> Any:
+        return execute(self._obj.__exit__, *exc_info)
+
+    def __iter__(self) -> Any:
+        iterator = execute(iter, self._obj)
+        if iterator is self._obj:
+            return self
+        return Proxy(iterator, self._autowrap, self._autowrap_names)
+
+    def __next__(self) -> Any:
+        nothing = object()                   # a StopIteration can't pass through a context's run
+        item = execute(next, self._obj, nothing)
+        if item is nothing:
+            raise StopIteration
+        return item
+
+    def __len__(self) -> int:
+        return len(self._obj)
+
+    def __bool__(self) -> bool:
+        return bool(self._obj)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._obj == (other._obj if isinstance(other, Proxy) else other))
+
+    def __hash__(self) -> int:
+        return hash(self._obj)
+
+    def __repr__(self) -> str:
+        return f"<guv.tpool.Proxy of {self._obj!r}>"
+
+    def __str__(self) -> str:
+        return str(self._obj)
+
+
+class Future(futures.Future[T]):
+    """A future that a native thread completes; waiting for it yields, patched or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._condition = Condition(RLock())  # real, and held for moments only
+
+    def _join(self, timeout: float | None) -> None:
+        current = getcurrent()
+        hub = hub_of(current)
+        if self.done() or current is hub:
+            return
+        token = -1
+        due = 0
+        if timeout is not None:
+            due = monotonic_ns() + int(timeout * 1e9)
+            token = hub.set_timer(due, current)
+        hub.jobs += 1
+        self.add_done_callback(lambda _: None if ended else wake(hub, current))
+        ended = False
+        try:
+            while not self.done() and (timeout is None or monotonic_ns() < due):
+                hub.ready.popleft().switch()
+        finally:
+            ended = True
+            hub.jobs -= 1
+            if token >= 0:
+                hub.drop_timer(token, current)
+            unpark(hub, current)
+
+    def result(self, timeout: float | None = None) -> T:
+        """As `concurrent.futures.Future.result`; yields."""
+        self._join(timeout)
+        return super().result(0)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """As `concurrent.futures.Future.exception`; yields."""
+        self._join(timeout)
+        return super().exception(0)
+
+
+class ThreadPoolExecutor(futures.Executor):
+    """`concurrent.futures.ThreadPoolExecutor` on native threads, whatever is patched.
+
+    Waiting for its futures yields. `shutdown(wait=True)` yields until all is done.
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        thread_name_prefix: str = "",
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+    ) -> None:
+        if max_workers is None:
+            max_workers = min(32, (os.cpu_count() or 1) + 4)
+        if max_workers <= 0:
+            raise ValueError("max_workers must be greater than 0")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        self._pool = _new_pool(max_workers)
+        self._open: set[Future[Any]] = set()
+        self._shut = False
+        self._prepare = None if initializer is None else partial(initializer, *initargs)
+        self._prepared: Any = thread_local()     # attribute `done` in threads that are
+        self._broken = False
+        _executors.add(self)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        if self._broken:
+            raise BrokenThreadPool("initializer failed; the executor can't be used any more")
+        if self._shut:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        future: Future[T] = Future()
+        self._open.add(future)
+        future.add_done_callback(self._open.discard)
+        self._pool.start(partial(self._run, future, partial(fn, *args, **kwargs)))
+        return future
+
+    def _run(self, future: Future[Any], call: Callable[[], Any]) -> None:
+        """In a native thread."""
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            if self._prepare is not None and not hasattr(self._prepared, "done"):
+                self._prepare_thread(self._prepare)
+            result = call()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def _prepare_thread(self, prepare: Callable[[], object]) -> None:
+        try:
+            prepare()
+        except BaseException as error:
+            self._broken = True
+            raise BrokenThreadPool("initializer failed") from error
+        self._prepared.done = True
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._shut = True
+        if cancel_futures:
+            for future in list(self._open):
+                future.cancel()
+        if wait:
+            for future in list(self._open):
+                if not future.cancelled():
+                    future.exception()
+
+
+_executors: weakref.WeakSet[ThreadPoolExecutor] = weakref.WeakSet()
+
+
+@atexit.register
+def _finish_executors() -> None:
+    """What was submitted is done before the interpreter ends, as with the standard executor."""
+    for executor in list(_executors):
+        executor.shutdown()
+
+
+def _forget_threads() -> None:
+    for pool in list(_pools):
+        pool.forget_threads()
+
+
+os.register_at_fork(after_in_child=_forget_threads)
