@@ -11,11 +11,12 @@ import errno
 import os
 import select
 import stat
+from fcntl import F_GETFL
 from typing import Any, Final
 
 from greenlet import getcurrent
 
-from .._originals import fstat, get_blocking, os_write, poll
+from .._originals import fcntl, fstat, get_blocking, os_write, poll
 from ..const import READ, WRITE
 from ..hubs.current import hub_of
 from ..hubs.switch import trampoline
@@ -41,7 +42,12 @@ def would_block(fd: Any, event: int) -> bool:
     asked = poll()
     try:
         asked.register(fd, event)
-        return not asked.poll(0) and get_blocking(fd)
+        if asked.poll(0):
+            return False
+        flags = fcntl(fd, F_GETFL)
+        # an end that is not open for this never gets ready, but fails at once
+        wrong = os.O_WRONLY if event == _IN else os.O_RDONLY
+        return not flags & os.O_NONBLOCK and flags & os.O_ACCMODE != wrong
     except (OSError, TypeError, ValueError, OverflowError):
         return False
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, cast
 
@@ -29,9 +31,9 @@ class _ThreadEnd:
     def __init__(self, hub: AbstractHub) -> None:
         self.hub = hub
 
-    def __del__(self) -> None:
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
         hub = self.hub
-        if not hub.closed:
+        if not hub.closed and not ending():  # then modules are empty, and the kernel will do
             retire(hub)
             hub.close()
 

@@ -15,6 +15,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "select": ("guv.green.select", "guv.green.selectors"),
     "os": ("guv.green.os", "guv.green.fcntl", "guv.green.io"),
     "subprocess": ("guv.green.subprocess",),
+    "multiprocessing": ("guv.green.multiprocessing",),
 }
 
 #: Groups that only patch when asked for by name.
