@@ -56,3 +56,9 @@ select = _select.select
 
 RawSocket = _socket.socket
 SHUT_RD = _socket.SHUT_RD
+
+raw_getaddrinfo = _socket.getaddrinfo
+raw_gethostbyname = _socket.gethostbyname
+raw_gethostbyname_ex = _socket.gethostbyname_ex
+raw_gethostbyaddr = _socket.gethostbyaddr
+raw_getnameinfo = _socket.getnameinfo

@@ -18,6 +18,7 @@ from typing import Any
 from .._originals import RawSocket, monotonic_ns
 from ..const import READ, WRITE
 from ..hubs.switch import sleep_until
+from ..resolver import numeric
 from ._endpoint import (
     Endpoint,
     adopt,
@@ -241,6 +242,8 @@ def _transmit(self: Any, call: Any, *args: Any) -> Any:
 
 def sendto(self: Any, data: Any, *args: Any) -> int:
     """As `socket.sendto`; yields while the socket's buffer is full."""
+    if args:
+        args = *args[:-1], numeric(args[-1], _family(self))
     if len(args) == 2 and isinstance(args[0], int):
         return _transmit(self, _sendto, data, args[0] | DONTWAIT, args[1])  # type: ignore[no-any-return]
     if len(args) == 1:
@@ -256,6 +259,7 @@ def sendmsg(
         buffers = list(buffers)
     if not isinstance(ancdata, (list, tuple)):
         ancdata = list(ancdata)
+    address = numeric(address, _family(self))
     return _transmit(self, _sendmsg, buffers, ancdata, flags | DONTWAIT, address)  # type: ignore[no-any-return]
 
 
@@ -306,6 +310,7 @@ def connect_ex(self: Any, address: Any, /) -> int:
 
 
 def _connect_or_errno(self: Any, address: Any, call: Any) -> int:
+    address = numeric(address, _family(self))
     endpoint = self._closed
     if endpoint.__class__ is not Endpoint:
         endpoint = adopt(self)

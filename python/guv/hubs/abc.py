@@ -67,6 +67,11 @@ EVENTFD = "anon_inode:[eventfd]"
 SYSTEM_ERRORS = (KeyboardInterrupt, SystemExit, SystemError)
 
 
+#: How many native threads guv itself has, from each part that starts some. They only work for greenlets,
+#: whom `AbstractHub.jobs` counts; every other thread might wake a hub.
+own_threads: list[Callable[[], int]] = []
+
+
 class Switchable(Protocol):
     """What stands in `ready`: greenlets, and the hub's one `Turn`."""
 
@@ -518,7 +523,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         """Nobody is ready. Raise in main if it waits on guv's own primitive in vain."""
         if (
             len(self.timers) > len(self.free)
-            or self.fresh or self.lookups or self.jobs or self.mail or thread_count()
+            or self.fresh or self.lookups or self.jobs or self.mail or _foreign_threads()
             or any(d.awaited() for d in self.fds.values())
         ):  # fmt: skip
             return
@@ -531,6 +536,10 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
 def current_thread_is(hub: AbstractHub) -> bool:
     return get_ident() == hub.thread
+
+
+def _foreign_threads() -> bool:
+    return thread_count() > sum(count() for count in own_threads)
 
 
 def oserror(code: int) -> OSError:

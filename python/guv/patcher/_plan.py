@@ -10,7 +10,7 @@ from typing import Final
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "time": ("guv.green.time",),
-    "socket": ("guv.green.socket",),
+    "socket": ("guv.green.socket", "guv.green.names"),
     "signal": ("guv.green.signal",),
     "select": ("guv.green.select", "guv.green.selectors"),
     "os": ("guv.green.os", "guv.green.fcntl", "guv.green.io"),

@@ -1,0 +1,87 @@
+"""Addresses that need no lookup, and those that do.
+
+Whether a host is an address in digits is for the C library to say: it is asked with
+AI_NUMERICHOST, with which it never looks anything up. A first look at the text spares names the
+question.
+"""
+
+from __future__ import annotations
+
+import os
+from _socket import (
+    AF_INET,
+    AF_INET6,
+    AF_UNSPEC,
+    AI_NUMERICHOST,
+    AI_NUMERICSERV,
+    inet_pton,
+)
+from typing import Any
+
+from .._originals import raw_getaddrinfo
+from .lookup import Answer, getaddrinfo
+
+#: Whether name lookups are cooperative in this process.
+ENABLED = not os.environ.get("GUV_NO_GREENDNS")
+
+#: Hosts that the socket functions understand besides addresses and names.
+NO_LOOKUP = b"", b"<broadcast>", b"255.255.255.255"
+
+_DIGITS = frozenset(b"0123456789")
+
+
+def encoded(host: Any) -> Any:
+    """`host` as the C functions of `socket` encode it: text by IDNA, the rest as it is.
+
+    Done here rather than there because it may import, which native threads must not.
+    """
+    return host.encode("idna") if isinstance(host, str) else host
+
+
+def literal(
+    host: bytes | None, port: bytes | None, family: int, kind: int, proto: int, flags: int
+) -> Answer | None:
+    """The answer of `getaddrinfo` where nothing has to be looked up, else None. Never yields."""
+    if port is not None and not port.isdigit():
+        return None                          # the name of a service
+    if host and host[0] not in _DIGITS and b":" not in host:
+        return None
+    try:
+        return raw_getaddrinfo(  # type: ignore[no-any-return]
+            host, port, family, kind, proto, flags | AI_NUMERICHOST | (port and AI_NUMERICSERV or 0)
+        )
+    except OSError:
+        return None                          # the real call will say what is wrong
+
+
+def is_address(host: bytes, family: int) -> bool:
+    """Whether `host` is written as an address of `family` (AF_UNSPEC: either)."""
+    for each in (AF_INET, AF_INET6) if family == AF_UNSPEC else (family,):
+        try:
+            inet_pton(each, host.decode("ascii"))
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
+
+
+def numeric(address: Any, family: int) -> Any:
+    """`address` of an Internet socket with the host in digits; anything else unchanged.
+
+    Yields if the host is a name. Raises what the socket's own lookup would raise.
+    """
+    if not ENABLED or family not in (AF_INET, AF_INET6) or not isinstance(address, tuple) or not address:
+        return address
+    host = address[0]
+    try:
+        inet_pton(family, host)
+        return address
+    except (OSError, TypeError, ValueError):
+        pass
+    if not isinstance(host, (str, bytes, bytearray)):
+        return address                       # the socket raises the TypeError
+    name = bytes(encoded(host))
+    if name in NO_LOOKUP or is_address(name, family):
+        return address
+    found = literal(name, None, family, 0, 0, 0) or getaddrinfo(name, None, family, 0, 0, 0)
+    return found[0][4][0], *address[1:]

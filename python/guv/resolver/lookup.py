@@ -1,0 +1,103 @@
+"""A greenlet's side of a lookup: start it, park, take the answer or the error.
+
+Requests for the same thing share one call of the C library, but only while no thread has begun
+that call: each answer is at least as fresh as its question, as if everyone had asked alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+from .._originals import raw_getaddrinfo
+from ..hubs.abc import AbstractHub
+from ..hubs.current import hub_of
+from ..hubs.switch import unpark
+from .pool import QUEUED, Job, pool
+
+#: What `socket.getaddrinfo` returns, with plain ints.
+Answer = list[tuple[int, int, int, str, Any]]
+
+
+_shared: dict[tuple[Any, ...], Lookup] = {}    # by hub and arguments
+os.register_at_fork(after_in_child=_shared.clear)
+
+
+class Lookup:
+    """A call that one greenlet, or several of one hub, wait for."""
+
+    __slots__ = ("done", "job", "key", "waiters")
+
+    def __init__(
+        self,
+        hub: AbstractHub,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        key: tuple[Any, ...] | None = None,
+    ) -> None:
+        self.waiters: list[greenlet] = []
+        self.done = False
+        self.key = key                       # its place in `_shared`
+        self.job = Job(hub, function, args, self.finished)
+        pool.submit(self.job)
+
+    def finished(self) -> None:
+        self.done = True
+        self._unshare()
+        self.job.hub.ready.extend(self.waiters)
+
+    def _unshare(self) -> None:
+        if self.key is not None and _shared.get(self.key) is self:
+            del _shared[self.key]
+
+    def wait(self, hub: AbstractHub, current: greenlet) -> Any:
+        """Park until the call has returned; its result, or raise its exception."""
+        self.waiters.append(current)
+        try:
+            while not self.done:
+                hub.ready.popleft().switch()
+        except BaseException:
+            if self.done:
+                unpark(hub, current)
+            else:
+                self.waiters.remove(current)
+                if not self.waiters and pool.withdraw(self.job):
+                    self._unshare()
+            raise
+        job = self.job
+        if job.error is None:
+            return job.result
+        if len(self.waiters) == 1:
+            raise job.error
+        raise type(job.error)(*job.error.args)   # one each: tracebacks must not mix
+
+
+def call(function: Callable[..., Any], *args: Any) -> Any:
+    """Run `function(*args)`, a function in C that may block, in a native thread; yields meanwhile.
+
+    In a hub's own callbacks, which can't yield, it blocks.
+    """
+    current = getcurrent()
+    hub = hub_of(current)
+    if current is hub:
+        return function(*args)
+    return Lookup(hub, function, args).wait(hub, current)
+
+
+def getaddrinfo(
+    host: bytes | None, port: bytes | None, family: int, kind: int, proto: int, flags: int
+) -> Answer:
+    """`_socket.getaddrinfo` with an encoded host; yields until the answer is there."""
+    current = getcurrent()
+    hub = hub_of(current)
+    args = host, port, family, kind, proto, flags
+    if current is hub:
+        return raw_getaddrinfo(*args)  # type: ignore[no-any-return]
+    key = hub, args
+    lookup = _shared.get(key)
+    if lookup is None or lookup.job.state != QUEUED:
+        lookup = _shared[key] = Lookup(hub, raw_getaddrinfo, args, key)
+    return list(lookup.wait(hub, current))
