@@ -7,6 +7,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from .. import support
 from ._plan import GROUPS, OFF_BY_DEFAULT
 
 _patched: dict[str, list[str]] = {}          # group -> what was replaced, "module.path"
@@ -19,19 +20,25 @@ def monkey_patch(**modules: bool) -> None:
     Without arguments everything is patched. Keywords pick groups: ``socket=True`` patches that
     one alone, ``socket=False`` all others; ``all=`` sets the default. May be called at any time,
     also after the modules were imported and their functions copied by ``from x import y``, and again.
+    The libraries of `guv.support` are keywords, too: their support is applied when they are imported.
 
     Raises TypeError for a keyword that is no group.
     """
     everything = modules.pop("all", True not in modules.values())
-    unknown = sorted(set(modules) - set(GROUPS))
+    unknown = sorted(set(modules) - set(GROUPS) - set(support.SUPPORTED))
     if unknown:
         raise TypeError(
-            f"monkey_patch() can't patch {', '.join(unknown)}; it knows {', '.join(sorted(GROUPS))}"
+            f"monkey_patch() can't patch {', '.join(unknown)}; it knows {', '.join(sorted({*GROUPS, *support.SUPPORTED}))}"
         )
     for group in GROUPS:
         wanted = modules.get(group, everything and group not in OFF_BY_DEFAULT)
         if wanted and group not in _patched:
             _patch_group(group)
+    for library in support.SUPPORTED:
+        if modules.get(library, everything):
+            support.activate(library)
+    if everything:
+        support.activate_plugins()
 
 
 def is_monkey_patched(module: str | ModuleType) -> bool:

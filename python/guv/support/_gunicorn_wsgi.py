@@ -28,7 +28,8 @@ class GunicornServer(WSGIServer):
         self._hooked = any(_is_set(cfg, name) for name in ("pre_request", "post_request"))
         self._logged = bool(cfg.accesslog or cfg.logconfig or cfg.logconfig_dict or cfg.syslog or cfg.statsd_host)
         self._trusted = _networks(cfg.forwarded_allow_ips)
-        self._secure = {"HTTP_" + name.upper().replace("-", "_"): value for name, value in cfg.secure_scheme_headers.items()}
+        secure = cfg.secure_scheme_headers.items()
+        self._secure = {"HTTP_" + name.upper().replace("-", "_"): value for name, value in secure}
         line = cfg.limit_request_line or _UNLIMITED
         field = cfg.limit_request_field_size or _UNLIMITED
         super().__init__(

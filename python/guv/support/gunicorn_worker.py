@@ -10,7 +10,7 @@ imported by then; `monkey_patch` reaches it nevertheless.
 from __future__ import annotations
 
 import os
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -24,8 +24,10 @@ from ..hubs.switch import trampoline
 from ..patcher import monkey_patch
 from ..server import Server
 from ..timeout import Timeout
+from ..wsgi import ALREADY_HANDLED
 
 _BEAT = 1.0          # seconds between two signs of life to the master, at most
+_NEVER = float("inf")
 _LAST_WORDS = 1.0    # seconds that killed requests have for their cleaning up
 
 
@@ -34,8 +36,10 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Patch, then do what every worker does. Ends when the worker does."""
-        self._idle: dict[greenlet, Any] = {}         # who waits for a request, and its socket
-        self._clients: dict[greenlet, Any] = {}      # who serves which socket
+        #: the socket that each greenlet serves
+        self.clients: dict[greenlet, Any] = {}
+        #: the sockets of those that wait for a request, and when they may be given up
+        self.waiting: dict[greenlet, tuple[Any, float]] = {}
         monkey_patch()
         super().init_process()
 
@@ -50,6 +54,7 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
         while self.alive:
             self.notify()
             self._wait(_BEAT)
+            self.end_idle(_originals.monotonic())
         for server in servers:
             server.stop_accepting()
         self.end_idle()
@@ -80,13 +85,17 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
             on_idle=self._wake,
         )
 
-    def end_idle(self) -> None:
-        """Let connections that wait for a request see the end of their input."""
-        for client in list(self._idle.values()):
-            try:
-                client.shutdown(_originals.SHUT_RD)
-            except OSError:
-                pass
+    def end_idle(self, now: float | None = None) -> None:
+        """Let connections that wait for a request see the end of their input: all, or those overdue at `now`.
+
+        What has arrived already is still served.
+        """
+        for client, deadline in list(self.waiting.values()):
+            if now is None or now >= deadline:
+                try:
+                    _originals.RawSocket.shutdown(client, _originals.SHUT_RD)    # under TLS too
+                except OSError:
+                    pass
 
     def notify(self) -> None:
         """Tell the master that this worker lives; stop if there is no master any more."""
@@ -115,11 +124,20 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve a connection. Yields."""
         me = getcurrent()
-        self._clients[me] = client
+        self.clients[me] = client
         try:
             super().handle(listener, client, addr)
         finally:
-            del self._clients[me]
+            del self.clients[me]
+
+    def handle_http2(self, listener: Any, client: Any, addr: Any, **options: Any) -> None:
+        """Serve an HTTP/2 connection (gunicorn 26 and later). Yields."""
+        me = getcurrent()
+        self.waiting[me] = client, _NEVER
+        try:
+            super().handle_http2(listener, client, addr, **options)
+        finally:
+            self.waiting.pop(me, None)
 
     def timeout_ctx(self) -> _Idleness:
         """What gunicorn waits in for the next request of a connection."""
@@ -137,8 +155,6 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
 
     def is_already_handled(self, respiter: Any) -> bool:
         """Whether the application has answered on the socket itself, as a websocket does."""
-        from ..wsgi import ALREADY_HANDLED
-
         if respiter is ALREADY_HANDLED:
             raise StopIteration
         return bool(super().is_already_handled(respiter))
@@ -156,28 +172,26 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
 
 
 class _Idleness:
-    """Ends the wait for a request silently after the keep-alive time, and marks the connection as idle meanwhile."""
+    """Marks the connection as waiting for a request, until the keep-alive time is up.
 
-    __slots__ = ("_greenlet", "_timeout", "_worker")
+    A timer for each request would cost more than gunicorn's parser; so the worker looks through the marks at each beat
+    and ends what is overdue.
+    """
+
+    __slots__ = ("_greenlet", "_worker")
 
     def __init__(self, worker: GuvWorker) -> None:
         self._worker = worker
 
     def __enter__(self) -> None:
-        self._greenlet = getcurrent()
         worker = self._worker
-        client = worker._clients.get(self._greenlet)
-        if client is not None:
-            worker._idle[self._greenlet] = client
+        self._greenlet = me = getcurrent()
+        worker.waiting[me] = worker.clients[me], _originals.monotonic() + worker.cfg.keepalive
         if not worker.alive:
             worker.end_idle()
-        self._timeout = Timeout(worker.cfg.keepalive, False)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        self._worker._idle.pop(self._greenlet, None)
-        return self._timeout.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._worker.waiting.pop(self._greenlet, None)
 
 
 class GuvWSGIWorker(GuvWorker):
