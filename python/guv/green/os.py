@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._originals import fstat, get_blocking, os_close, os_open, os_read
-from ..hubs import fork as fork_hooks
 from ..hubs.current import all_hubs
 from ..hubs.native import run_native
 from ._children import wait, wait3, wait4, waitid, waitpid
@@ -35,8 +34,6 @@ _lockf = _os.lockf
 _eventfd_read = _os.eventfd_read
 _eventfd_write = _os.eventfd_write
 _set_blocking = _os.set_blocking
-_fork = _os.fork
-_forkpty = _os.forkpty
 
 
 def read(fd: int, length: int, /) -> bytes:
@@ -178,21 +175,9 @@ def lockf(fd: int, command: int, length: int, /) -> None:
     _lockf(fd, command, length)
 
 
-def fork() -> int:
-    """As `os.fork`: in the child only the calling greenlet lives on."""
-    with fork_hooks.go_threads_do_not_count():
-        return _fork()
-
-
-def forkpty() -> tuple[int, int]:
-    """As `os.forkpty`: in the child only the calling greenlet lives on."""
-    with fork_hooks.go_threads_do_not_count():
-        return _forkpty()
-
-
 _FUNCTIONS = (
     read, readv, write, writev, sendfile, eventfd_read, eventfd_write, open, close, closerange, dup2,
-    system, lockf, fork, forkpty, waitpid, wait, wait3, wait4, waitid,
+    system, lockf, waitpid, wait, wait3, wait4, waitid,
     *((splice,) if _splice is not None else ()),
 )  # fmt: skip
 

@@ -15,8 +15,7 @@ import gc
 import os
 import sys
 import warnings
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 from greenlet import getcurrent, greenlet
 
@@ -27,6 +26,9 @@ from .current import all_hubs, forget_inherited
 
 #: Everything of the parent that must not be freed in this process.
 _kept: list[Any] = []
+
+_WARNING = r"This process \(pid=\d+\) is multi-threaded"
+_filter: Any = None                          # what we have put into warnings.filters
 
 
 def after_in_child() -> None:
@@ -83,23 +85,25 @@ def _end(forked: greenlet) -> None:
         os._exit(status & 255)
 
 
-def go_threads_do_not_count() -> AbstractContextManager[Any]:
-    """Around a `fork`: no warning about threads that are only Go's.
+def before() -> None:
+    """Called before every fork: no warning about threads that are only Go's.
 
-    Python 3.12 and later count the threads of the process and warn that a child may deadlock. Go's
-    are no reason: the child never uses the runtime that they belong to.
+    Python 3.12 and later count the threads of the process after a fork and warn that the child may
+    deadlock. Go's are no reason: the child never uses the runtime that they belong to. The filter
+    stays until a fork finds other threads; the warning has no other occasion.
     """
-    if sys.version_info < (3, 12) or thread_count() or not _border.threads_are_only_go():
-        return nullcontext()
-    return _NoWarning()
-
-
-class _NoWarning(warnings.catch_warnings):  # type: ignore[type-arg]
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.filterwarnings(
-            "ignore", r"This process \(pid=\d+\) is multi-threaded", DeprecationWarning
-        )
+    global _filter
+    wanted = not thread_count() and _border.threads_are_only_go()
+    if _filter is not None and (not wanted or _filter not in warnings.filters):
+        if _filter in warnings.filters:
+            cast("list[Any]", warnings.filters).remove(_filter)
+            warnings._filters_mutated()  # type: ignore[attr-defined]
+        _filter = None
+    if wanted and _filter is None:
+        warnings.filterwarnings("ignore", _WARNING, DeprecationWarning)
+        _filter = warnings.filters[0]
 
 
 os.register_at_fork(after_in_child=after_in_child)
+if sys.version_info >= (3, 12):
+    os.register_at_fork(before=before)
