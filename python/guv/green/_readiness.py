@@ -34,7 +34,8 @@ class Watch:
     __slots__ = ("_alarm", "_expired", "_hub", "_joined", "_timer", "_waiter", "_wanted")
 
     def __init__(self, wanted: Iterable[tuple[int, int]], timeout: float | None) -> None:
-        """`wanted` has pairs of descriptor and READ, WRITE or both; `timeout` is in seconds."""
+        """`wanted` has pairs of descriptor and READ, WRITE, PRIORITY or-ed, one of the first two
+        among them; `timeout` is in seconds."""
         current = getcurrent()
         self._hub: AbstractHub = hub_of(current)
         if current is self._hub:

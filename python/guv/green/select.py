@@ -21,9 +21,10 @@ from .._originals import select as raw_select
 from ..const import READ, WRITE
 from ..hubs.abc import AbstractHub
 from ..hubs.current import get_hub
+from ..hubs.wire import PRIORITY
 from ._readiness import be_fair, wait_until
 
-INPUT = _stdlib.POLLIN | _stdlib.POLLPRI | _stdlib.POLLRDNORM | _stdlib.POLLRDBAND | _stdlib.POLLRDHUP
+URGENT = _stdlib.POLLPRI | _stdlib.POLLRDBAND
 OUTPUT = _stdlib.POLLOUT | _stdlib.POLLWRNORM | _stdlib.POLLWRBAND
 POLL_DEFAULT = _stdlib.POLLIN | _stdlib.POLLPRI | _stdlib.POLLOUT
 EPOLL_DEFAULT = _stdlib.EPOLLIN | _stdlib.EPOLLPRI | _stdlib.EPOLLOUT
@@ -59,7 +60,7 @@ def select(
         be_fair()
         return found
     wanted: dict[int, int] = {}
-    for objects, evtype in (rlist, READ), (wlist, WRITE), (xlist, READ):
+    for objects, evtype in (rlist, READ), (wlist, WRITE), (xlist, READ | PRIORITY):
         for thing in objects:
             fd = thing if isinstance(thing, int) else thing.fileno()
             wanted[fd] = wanted.get(fd, 0) | evtype
@@ -133,8 +134,12 @@ class _Poll:
 
     def _wanted(self) -> Iterator[tuple[int, int]]:
         for fd, mask in self._masks.items():
-            evtype = READ if mask & INPUT or not mask & OUTPUT else 0
-            yield fd, evtype | WRITE if mask & OUTPUT else evtype
+            evtype = READ                    # hang-ups and errors are reported in any case
+            if mask & OUTPUT:
+                evtype |= WRITE
+            if mask & URGENT:
+                evtype |= PRIORITY
+            yield fd, evtype
 
 
 _Poll.__name__ = _Poll.__qualname__ = "poll"

@@ -310,6 +310,9 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
                         ready(waiter)
             if completion & NOT_PLAIN:
                 descriptor.drains = False
+                if completion & PRIORITY and isinstance(descriptor.reader, Crowd):
+                    waiters, descriptor.reader = descriptor.reader, None
+                    waiters.wake(self)       # a select() may be among them
         if self.mail:
             self._take_mail()
 
