@@ -10,8 +10,10 @@ from typing import Final
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "time": ("guv.green.time",),
-    "socket": ("guv.green.socket", "guv.green.names"),
+    # TLS over green sockets has to be green
+    "socket": ("guv.green.socket", "guv.green.names", "guv.green.ssl"),
     "signal": ("guv.green.signal",),
+    "ssl": ("guv.green.socket", "guv.green.ssl"),
     "select": ("guv.green.select", "guv.green.selectors"),
     "os": ("guv.green.os", "guv.green.fcntl", "guv.green.io"),
     "subprocess": ("guv.green.subprocess",),
