@@ -1,0 +1,82 @@
+"""What to say, and whether to say it, when nothing can wake the main greenlet any more.
+
+Used once, at the moment of a deadlock (and by `guv.debug`): it walks all objects of the process, which takes
+milliseconds. Nothing here yields.
+"""
+
+from __future__ import annotations
+
+import gc
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from greenlet import greenlet
+
+if TYPE_CHECKING:
+    from .abc import AbstractHub
+
+#: When a deadlock is reported. None: if no Python signal handler could end it; True: always; False: never.
+#: Set through `guv.debug.deadlock_detection`.
+rule: bool | None = None
+
+#: How many waiting greenlets a message names.
+NAMED = 10
+
+
+def handlers_may_help() -> bool:
+    """Whether a signal could still end the wait: some Python handler but the default SIGINT one is installed."""
+    if rule is not None:
+        return not rule
+    import signal
+
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        if callable(handler) and handler is not signal.default_int_handler:
+            return True
+    return False
+
+
+def describe(hub: AbstractHub, waits: object) -> str:
+    """The message of a `DeadlockError`: what the main greenlet waits on, and who else waits for what."""
+    others = [g for g in parked_greenlets(hub) if g is not hub.main]
+    text = f"nothing can wake the main greenlet: it waits on {waits!r} and no descriptor or timer is armed"
+    if not others:
+        return f"{text}, and no other greenlet exists that could act"
+    named = [f"{g!r} on {waits_for(g)}" for g in others[:NAMED]]
+    if len(others) > NAMED:
+        named.append(f"and {len(others) - NAMED} more")
+    verb = "greenlet waits" if len(others) == 1 else "greenlets wait"
+    return f"{text}; {len(others)} other {verb}: {', '.join(named)}"
+
+
+def parked_greenlets(hub: AbstractHub | None = None) -> list[greenlet]:
+    """Greenlets that have started and are suspended, those of `hub` only where given; without the hubs themselves."""
+    from .abc import AbstractHub
+
+    return [
+        g
+        for g in gc.get_objects()
+        if isinstance(g, greenlet)
+        and not isinstance(g, AbstractHub)
+        and g.gr_frame is not None
+        and (hub is None or getattr(g, "hub", None) is hub)
+    ]
+
+
+def waits_for(g: greenlet) -> str:
+    """What a parked greenlet waits for: the guv (or patched) call it is in, and the line that called it."""
+    frame = g.gr_frame
+    call: FrameType | None = None
+    while frame is not None and _is_guvs(frame):
+        call, frame = frame, frame.f_back
+    where = "" if frame is None else f" at {frame.f_code.co_filename}:{frame.f_lineno}"
+    if call is None:
+        return f"a switch{where}"
+    owner = call.f_locals.get("self")
+    name = call.f_code.co_name
+    return f"{type(owner).__name__}.{name}{where}" if owner is not None else f"{name}{where}"
+
+
+def _is_guvs(frame: FrameType) -> bool:
+    name = str(frame.f_globals.get("__name__", ""))
+    return name == "guv" or name.startswith("guv.")
