@@ -29,6 +29,7 @@
 //  2. mask is 0 exactly if the registration is believed absent.
 //  3. A Poll writes at most as many words as the completion ring holds. What is left stays: descriptor events in the
 //     kernel, timers in the wheel, errors in held, posts in their queue; the next Poll then does not wait.
-//  4. A timer and a descriptor event each get a place in every Poll that has any room, so neither starves the other.
+//  4. Unless held results or posts fill the ring, a timer and a descriptor event each get a place in every Poll, so
+//     neither starves the other.
 //  5. At most one Wait per Poll.
 package trampoline

@@ -20,7 +20,6 @@ type Loop struct {
 	table    table
 	held     []heldResult // results made while draining, not yet delivered; oldest first
 	due      []int32      // reused by each Poll
-	left     bool         // the previous Poll left results behind, so the next does not wait
 	stats    Stats
 	verify   bool          // set once; GUV_VERIFY=1
 	posts    postQueue     // any thread

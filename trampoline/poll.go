@@ -24,7 +24,7 @@ func (l *Loop) poll(words int, timeout int64) (n int, err error) {
 	}
 	n = l.takeHeld(l.complete)
 	n += l.posts.take(l.complete[n:])
-	if n > 0 || l.left {
+	if n > 0 {
 		timeout = 0
 	}
 	left, full := len(l.held) > 0 || l.posts.waiting(), false
@@ -43,7 +43,6 @@ func (l *Loop) poll(words int, timeout int64) (n int, err error) {
 		left = left || more || l.posts.waiting()
 		full = len(events) == share && share < poller.MaxEvents // the kernel may hold more, and will not wait if so
 	}
-	l.left = left
 	if left || full {
 		l.stats.HeldBack++
 	}

@@ -169,6 +169,20 @@ func TestForget_FileOpenElsewhere_DropsAndCountsItsEvents(t *testing.T) {
 	}
 }
 
+func TestWatch_NumberReusedBehindOurBack_DropsEventsOfTheOldFile(t *testing.T) {
+	b := newBench(t, 8, 8)
+	old := b.kernel.open(5, &file{dup: true})
+	b.write(t, OpWatch, 5, everything)
+	expect(t, b.poll(t, 0))
+	b.kernel.open(5, &file{})
+	b.write(t, OpWatch, 5, everything)
+	b.kernel.happen(old, poller.In)
+	expect(t, b.poll(t, 0))
+	if b.Stats().Stale != 1 {
+		t.Fatalf("%d stale", b.Stats().Stale)
+	}
+}
+
 func TestForget_StaysOpen_LeavesNoRegistration(t *testing.T) {
 	b := newBench(t, 8, 8)
 	b.kernel.open(5, &file{ready: poller.In})
