@@ -205,6 +205,12 @@ class Turn:
 class AbstractHub(greenlet, metaclass=ABCMeta):
     """Scheduler of the greenlets of one thread, over an event loop that a subclass supplies."""
 
+    # The interpreter specialises access to slots, not to the dict of a greenlet: 5 ns against 50.
+    __slots__ = (
+        "calls", "closed", "due", "fds", "free", "fresh", "jobs", "lookups", "mail", "main",
+        "main_waits", "ops", "polled", "ready", "stopping", "thread", "timers",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         super().__init__()
         self.parent = main = getcurrent()

@@ -29,6 +29,11 @@ FRAME_CHUNKS = 4096
 class Hub(AbstractHub):
     """The default hub."""
 
+    __slots__ = (
+        "_completions", "_descriptors", "_extension", "_id", "_poll", "_submissions", "_submit",
+        "_wake",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         super().__init__()
         extension = _border.extension()
@@ -48,7 +53,7 @@ class Hub(AbstractHub):
             (_border.check(extension.pyext_Fd(self._id, 0)), EVENTPOLL),
             (_border.check(extension.pyext_Fd(self._id, 1)), EVENTFD),
         )
-        if hasattr(extension,'pyext_FrameCache'): extension.pyext_FrameCache(FRAME_CHUNKS)
+        extension.pyext_FrameCache(FRAME_CHUNKS)
 
     def exchange(self, timeout: int) -> Iterable[int]:
         submitted = 0
