@@ -9,6 +9,8 @@ Optional are ``before_patch()`` and ``after_patch()``, called around the replaci
 from typing import Final
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "threading": ("guv.green.thread", "guv.green.threading"),
+    "queue": ("guv.green.queue",),
     "time": ("guv.green.time",),
     # TLS over green sockets has to be green
     "socket": ("guv.green.socket", "guv.green.names", "guv.green.ssl"),

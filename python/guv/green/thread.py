@@ -1,0 +1,150 @@
+"""Cooperative :mod:`_thread`: its threads are greenlets, its locks park them.
+
+`threading`, `queue`, `concurrent.futures` and the rest of the standard library's Python code run
+unchanged on top of it. A thread that is started in the main thread, or in any other that has a hub, becomes a
+greenlet of that hub. Started in a native thread without one (a C library's, `original('threading')`'s) it
+is a native thread too, since nobody would run greenlets there.
+
+`get_native_id`, `stack_size`, `exit` and `interrupt_main` are the native ones.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from .._originals import start_new_thread as start_native
+from .._originals import thread_count as native_count
+from ..hubs.abc import AbstractHub
+from ..hubs.current import current_hub, get_hub
+from ..local import local
+from ..hubs.ident import get_ident, identify, in_main_thread
+from .lock import allocate_lock, lock
+from .rlock import RLock
+
+#: The greenlets that run as threads, by their ident. Those of other threads' hubs are among them.
+running: dict[int, greenlet] = {}
+_excepthook = _thread._excepthook
+
+
+def start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] = {}, /) -> int:  # noqa: B006, E501
+    """Call `function(*args, **kwargs)` in a new thread and return its ident.
+
+    It starts in the next turn of the loop; its `contextvars` context is empty, as a native
+    thread's. Never yields. What it raises goes to `sys.unraisablehook`, except SystemExit.
+    """
+    if not callable(function):
+        raise TypeError("first arg must be callable")
+    if not isinstance(args, tuple):
+        raise TypeError("2nd arg must be a tuple")
+    if not isinstance(kwargs, dict):
+        raise TypeError("optional 3rd arg must be a dictionary")
+    sys.audit("_thread.start_new_thread", function, args, kwargs or None)
+    return launch(function, args, kwargs, None)
+
+
+def launch(
+    function: Callable[..., object],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    ended: Callable[[], object] | None,
+) -> int:
+    """Start a thread; `ended` is called in it as its very last act."""
+    hub = hub_for_threads()
+    if hub is None:
+        return start_native(_run, (function, args, kwargs, ended))
+    started = greenlet(_run, hub)
+    ident = identify(started)
+    running[ident] = started
+    hub.calls.append(lambda: started.switch(function, args, kwargs, ended))
+    return ident
+
+
+def hub_for_threads() -> AbstractHub | None:
+    """The hub that a thread started here becomes a greenlet of; None: it will be native."""
+    hub = current_hub()
+    return get_hub() if hub is None and in_main_thread() else hub
+
+
+def _run(
+    function: Callable[..., object],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    ended: Callable[[], object] | None,
+) -> None:
+    """The body of each thread, green or native."""
+    try:
+        function(*args, **kwargs)
+    except (SystemExit, GreenletExit):
+        pass
+    except BaseException as error:
+        report = SimpleNamespace(
+            exc_type=type(error),
+            exc_value=error,
+            exc_traceback=error.__traceback__ and error.__traceback__.tb_next,
+            err_msg="Exception ignored in thread started by",
+            object=function,
+        )
+        sys.unraisablehook(report)
+        del report, error
+    finally:
+        del function, args, kwargs
+        current = getcurrent()
+        running.pop(get_ident(), None)
+        forget_locals(current)
+        sentinel = current.__dict__.pop("thread_sentinel", None)
+        if sentinel is not None and sentinel.locked():
+            sentinel.release()
+        if ended is not None:
+            ended()
+
+
+def forget_locals(current: greenlet) -> None:
+    """Drop the thread-local data of a thread that ends, as the interpreter does for native ones."""
+    current.__dict__.pop("thread_locals", None)
+
+
+def count() -> int:
+    """Return the number of threads started by this module that still run, green and native."""
+    return len(running) + native_count()
+
+
+def set_sentinel() -> lock:
+    """Return a lock that will be released when the current thread ends."""
+    sentinel = allocate_lock()
+    getcurrent().__dict__["thread_sentinel"] = sentinel
+    return sentinel
+
+
+def excepthook(args: Any, /) -> None:
+    """Handle uncaught Thread.run() exception. As the native one; a killed thread ends silently."""
+    if args.exc_type is not GreenletExit:
+        _excepthook(args)
+
+
+for _name, _function in {
+    "start_new_thread": start_new_thread, "get_ident": get_ident, "_count": count,
+    "_set_sentinel": set_sentinel, "_excepthook": excepthook,
+}.items():  # fmt: skip
+    _function.__module__ = "_thread"
+    _function.__name__ = _function.__qualname__ = _name
+
+PATCHES = [
+    ("_thread", "allocate_lock", allocate_lock),
+    ("_thread", "allocate", allocate_lock),
+    ("_thread", "LockType", lock),
+    ("_thread", "RLock", RLock),
+    ("_thread", "start_new_thread", start_new_thread),
+    ("_thread", "start_new", start_new_thread),
+    ("_thread", "get_ident", get_ident),
+    ("_thread", "_count", count),
+    ("_thread", "_local", local),
+    ("_thread", "_excepthook", excepthook),
+]
+if hasattr(_thread, "_set_sentinel"):
+    PATCHES.append(("_thread", "_set_sentinel", set_sentinel))

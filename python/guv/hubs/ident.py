@@ -1,0 +1,70 @@
+"""Who runs: an identifier for each greenlet, as `_thread.get_ident` gives one to each thread.
+
+The main greenlet of a thread of the operating system, and the hub that works on its behalf, keep the
+native identifier, so ``main_thread().ident`` and everything keyed by it stay true. All other
+greenlets get small numbers, never used twice, which no native identifier (an address) can equal.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from itertools import count
+from typing import cast
+
+from greenlet import getcurrent, greenlet
+
+from .._originals import get_ident as native_ident
+from .abc import AbstractHub
+from .current import current_hub, hub_of
+
+_numbers = count(1)
+_main_thread = cast(int, threading.main_thread().ident)
+
+
+def get_ident() -> int:
+    """Return a non-zero integer that identifies the current greenlet. Never yields."""
+    try:
+        return getcurrent().thread_ident  # type: ignore[attr-defined, no-any-return]
+    except AttributeError:
+        return identify(getcurrent())
+
+
+def identify(current: greenlet) -> int:
+    """Give `current`, a greenlet of the calling thread, its number, which it keeps."""
+    if current.parent is None or isinstance(current, AbstractHub):
+        ident = native_ident()
+    else:
+        ident = next(_numbers)
+    current.thread_ident = ident  # type: ignore[attr-defined]
+    return ident
+
+
+def in_main_thread() -> bool:
+    """Whether the calling thread of the operating system is the program's first."""
+    return native_ident() == _main_thread
+
+
+def waiting_hub(current: greenlet) -> AbstractHub | None:
+    """The hub that `current` parks in, or None where it has to block its thread instead.
+
+    A native thread without a hub has no other greenlet that could run meanwhile; it waits
+    natively. The main thread gets a hub: a signal handler may start greenlets while it waits.
+
+    Raises RuntimeError in the hub itself: a callback must not block.
+    """
+    hub = current_hub()
+    if hub is None and not in_main_thread():
+        return None
+    hub = hub_of(current)
+    if current is hub:
+        raise RuntimeError("the hub can't wait: what it calls must not block")
+    return hub
+
+
+def _after_fork() -> None:
+    global _main_thread
+    _main_thread = native_ident()
+
+
+os.register_at_fork(after_in_child=_after_fork)
