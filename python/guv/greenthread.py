@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ._originals import monotonic_ns
-from .hubs.abc import AbstractHub, Timer
+from .hubs.abc import SYSTEM_ERRORS, AbstractHub, Timer
 from .hubs.current import get_hub, hub_of
 from .hubs.switch import gyield, sleep_until, unpark, wake
 
@@ -49,6 +49,8 @@ class GreenThread(greenlet, Generic[T]):
             self._error = error
             self._value = cast(T, None)
         self._finish()
+        if isinstance(self._error, SYSTEM_ERRORS) and hub_of(self).main is self:
+            raise self._error                # of a forked child: `guv.hubs.fork` ends the process
 
     def _finish(self) -> None:
         self._call = _DONE

@@ -526,7 +526,8 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
     def throw_main(self, error: BaseException) -> None:
         """Raise `error` in the main greenlet at the next turn."""
-        self.calls.append(partial(self.main.throw, error))
+        if not self.main.dead:               # it can be, in a forked child
+            self.calls.append(partial(self.main.throw, error))
 
     def _check_deadlock(self) -> None:
         """Nobody is ready. Raise in main if it waits on guv's own primitive in vain."""

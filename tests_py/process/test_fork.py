@@ -1,0 +1,248 @@
+"""A forked child has the forking greenlet and nothing else; parent and child don't disturb each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+HEAD = """
+import os, socket, sys
+import guv
+
+if sys.argv[1:] != ["unpatched"]:
+    guv.monkey_patch()
+
+def work():
+    guv.sleep(.001)
+    a, b = socket.socketpair()
+    with a, b:
+        guv.spawn(b.sendall, b"hello").wait() if sys.argv[1:] else guv.spawn(b.sendall, b"hello")
+        assert a.recv(5) == b"hello"
+
+def child(function, *args):
+    pid = os.fork()
+    if not pid:
+        try:
+            function(*args)
+            status = 0
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            status = 1
+        os._exit(status)
+    return pid
+
+def reap(pid):
+    assert os.waitpid(pid, 0) == (pid, 0)
+"""
+
+
+@pytest.mark.parametrize("patched", [[], ["unpatched"]])
+def test_fork_nested20Deep_eachChildHasAWorkingHub(script: Any, patched: list[str]) -> None:
+    code = """
+    def nest(depth):
+        work()
+        if depth:
+            reap(child(nest, depth - 1))
+        work()
+    nest(20)
+    """
+    script(HEAD + _flat(code), *patched)
+
+
+def test_fork_childInheritsSocket_usesItAtOnce(script: Any) -> None:
+    code = """
+    a, b = socket.socketpair()
+    waiter = guv.spawn(b.recv, 1)   # registered in the parent's loop, and waited for
+    guv.sleep(.001)
+    waiter.kill()
+    pid = child(lambda: b.sendall(b"got " + b.recv(1)))
+    a.sendall(b"2")
+    reap(pid)
+    assert a.recv(9) == b"got 2"
+    work()
+    a.close()
+    b.close()
+    """
+    script(HEAD + _flat(code))
+
+
+def test_fork_parentsGreenlets_neverRunInTheChild(script: Any) -> None:
+    code = """
+    def loop(name):
+        try:
+            while True:
+                guv.sleep(.001)
+                ran.append(os.getpid())
+        finally:
+            print("finally in", "child" if os.getpid() != parent else "parent")
+    ran, parent = [], os.getpid()
+    greenlets = [guv.spawn(loop, i) for i in range(10)]
+    guv.sleep(.01)
+    def look():
+        del ran[:], greenlets[:]
+        import gc
+        gc.collect()
+        guv.sleep(.02)
+        assert not ran, ran
+    reap(child(look))
+    for g in greenlets:
+        g.kill()
+    guv.sleep(0)
+    """
+    assert script(HEAD + _flat(code)) == "finally in parent\n" * 10
+
+
+def test_fork_inGreenlet_onlyItGoesOnAndItsEndEndsTheChild(script: Any) -> None:
+    code = """
+    def forker():
+        pid = os.fork()
+        if not pid:
+            work()
+            print("child works", flush=True)
+            return                   # as a thread's return would, this ends the process
+        assert os.waitpid(pid, 0) == (pid, 0)
+        print("parent goes on", flush=True)
+    guv.spawn(forker).wait()
+    print("main goes on", flush=True)
+    """
+    assert script(HEAD + _flat(code)) == "child works\nparent goes on\nmain goes on\n"
+
+
+def test_fork_greenletOfChildExits_statusIsTheChilds(script: Any) -> None:
+    code = """
+    def forker():
+        pid = os.fork()
+        if not pid:
+            guv.spawn(sys.exit, 7)
+            guv.sleep(9)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status))
+    guv.spawn(forker).wait()
+    """
+    assert script(HEAD + _flat(code)) == "7\n"
+
+
+def test_fork_childClosesAllDescriptors_worksOn(script: Any) -> None:
+    code = """
+    work()
+    def daemon():
+        os.closerange(3, 256)
+        work()
+    reap(child(daemon))
+    def twice():
+        reap(child(daemon))
+    reap(child(twice))
+    """
+    script(HEAD + _flat(code))
+
+
+def test_fork_parentClosedLoopsNumbers_childLeavesTheirNewOwnersAlone(script: Any) -> None:
+    code = """
+    work()
+    first, second = os.pipe()
+    for fd in range(3, 64):         # a program that closes and replaces what is not its own
+        try:
+            kind = os.readlink(f"/proc/self/fd/{fd}")
+        except OSError:
+            continue
+        if "eventpoll" in kind or "eventfd" in kind:
+            os.dup2(second, fd)
+            print(fd)
+    pid = os.fork()
+    if not pid:
+        import stat
+        ok = all(stat.S_ISFIFO(os.fstat(int(fd)).st_mode) for fd in (first, second))
+        ok &= os.readlink(f"/proc/self/fd/{fds[-1]}").startswith("pipe:") if (fds := [
+            fd for fd in range(3, 64) if os.path.exists(f"/proc/self/fd/{fd}")
+            and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]) else False
+        os._exit(0 if ok and len(fds) >= 4 else 1)
+    from guv._originals import waitpid
+    os._exit(os.waitstatus_to_exitcode(waitpid(pid, 0)[1]))
+    """
+    script(HEAD + _flat(code))
+
+
+def test_fork_withHubInAnotherThread_childHasNone(script: Any) -> None:
+    code = """
+    from guv._originals import start_new_thread, allocate_lock
+    from guv.hubs.current import all_hubs
+    up = allocate_lock()
+    up.acquire()
+    def other():
+        guv.sleep(.001)
+        up.release()
+        guv.sleep(9)
+    work()
+    start_new_thread(other, ())
+    up.acquire()
+    assert len(all_hubs()) == 2
+    def look():
+        assert not all_hubs()
+        work()
+    import warnings
+    warnings.simplefilter("ignore")  # a real thread: Python 3.12 rightly warns
+    reap(child(look))
+    """
+    script(HEAD + _flat(code))
+
+
+def test_fork_goThreadsOnly_noWarning_realThreadStillWarns(script: Any) -> None:
+    code = """
+    import warnings
+    from guv._originals import allocate_lock, start_new_thread, time_sleep
+    up = allocate_lock()
+    up.acquire()
+    work()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        reap(child(work))
+        assert not caught, caught[0]
+        start_new_thread(lambda: (up.release(), time_sleep(9)), ())
+        up.acquire()
+        reap(child(work))
+        assert len(caught) == (sys.version_info >= (3, 12)), caught
+    """
+    script(HEAD + _flat(code))
+
+
+def test_fork_withoutHub_childPaysNothing(script: Any) -> None:
+    code = """
+    from guv import _border
+    from guv.hubs.current import all_hubs
+    def look():
+        assert not all_hubs() and not _border._inherited
+    reap(child(look))
+    """
+    script(HEAD.replace("os.waitpid(pid, 0)", "__import__('guv._originals')._originals.waitpid(pid, 0)") + _flat(code))
+
+
+def test_fork_memoryFilesRefused_temporaryFileServes(script: Any) -> None:
+    code = """
+    from guv import _border
+    def refuse(source):
+        raise PermissionError(1, "memfd_create is not allowed here")
+    _border.memory_file = refuse
+    work()
+    reap(child(work))
+    """
+    script(HEAD + _flat(code))
+
+
+@pytest.mark.slow
+def test_fork_thousandTimes_noDescriptorLeaks(script: Any) -> None:
+    code = """
+    work()
+    before = sorted(os.listdir("/proc/self/fd"))
+    for _ in range(1000):
+        reap(child(guv.sleep, .0001))
+    assert sorted(os.listdir("/proc/self/fd")) == before
+    """
+    script(HEAD + _flat(code), deadline=55)
+
+
+def _flat(code: str) -> str:
+    import textwrap
+
+    return textwrap.dedent(code)
