@@ -8,6 +8,8 @@ patches nothing and starts nothing.
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from ._version import __version__ as __version__
+from .greenpool import GreenPile as GreenPile
+from .greenpool import GreenPool as GreenPool
 from .greenthread import GreenThread as GreenThread
 from .greenthread import cancel as cancel
 from .greenthread import kill as kill
