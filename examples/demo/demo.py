@@ -25,7 +25,9 @@ def main():
     print(f"      up to {green['threads']} threads of the program at a time, all greenlets;")
     print(f"      threads of the operating system that ran them: {green['native']}")
     serial = run(BOTH, "1")
-    print(f"  python both.py 1            {serial['requests']} requests in {serial['seconds']:.2f} s, one after the other")
+    print(
+        f"  python both.py 1            {serial['requests']} requests in {serial['seconds']:.2f} s, one after the other"
+    )
     print(f"guv was {serial['seconds'] / green['seconds']:.1f} times as fast.")
     if green["requests"] != serial["requests"] or green["native"] != 1:
         sys.exit("something is wrong: pages are missing, or more than one thread was used")

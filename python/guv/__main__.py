@@ -87,7 +87,7 @@ def _run_module(name: str, alter_argv: bool) -> None:
 def _run_path(program: ModuleType, path: str) -> None:
     import pkgutil
 
-    if pkgutil.get_importer(path) is not None:       # a folder, or a zip file
+    if pkgutil.get_importer(path) is not None:  # a folder, or a zip file
         sys.path[0] = path
         _run_module("__main__", alter_argv=False)
         return
@@ -96,8 +96,7 @@ def _run_path(program: ModuleType, path: str) -> None:
             source = file.read()
     except OSError as error:
         print(
-            f"{sys.executable}: can't open file {os.path.abspath(path)!r}: "
-            f"[Errno {error.errno}] {error.strerror}",
+            f"{sys.executable}: can't open file {os.path.abspath(path)!r}: [Errno {error.errno}] {error.strerror}",
             file=sys.stderr,
         )
         raise SystemExit(2) from None

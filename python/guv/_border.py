@@ -25,8 +25,8 @@ ARGUMENT: Final = -5003
 
 _FOLDER: Final = os.path.join(os.path.dirname(__file__), "_ext")
 _loaded: ModuleType | None = None
-_inherited: list[ModuleType] = []    # of the parent, and its parent: never used again, never freed
-_alone = False                       # before it was loaded, all threads were Python's
+_inherited: list[ModuleType] = []  # of the parent, and its parent: never used again, never freed
+_alone = False  # before it was loaded, all threads were Python's
 
 
 def extension() -> ModuleType:
@@ -72,7 +72,7 @@ def _load_privately() -> ModuleType:
                 pass
             finally:
                 os_close(fd)
-        import tempfile                      # seldom needed, and it brings much with it
+        import tempfile  # seldom needed, and it brings much with it
 
         with tempfile.NamedTemporaryFile(prefix="guv-", suffix=".so") as copy:
             copy.write(source.read())

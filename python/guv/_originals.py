@@ -6,11 +6,10 @@ descriptors whatever `monkey_patch` replaces. Nothing here imports the rest of t
 
 from __future__ import annotations
 
-import fcntl as _fcntl
-
 import _signal
 import _socket
 import _thread
+import fcntl as _fcntl
 import posix
 import select as _select
 import time as _time

@@ -10,7 +10,7 @@ from .green import socket as green
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _LONGEST_LINE = 107
-_LONGEST_HEADER = 536        # what version 2 says a receiver must be able to take at least
+_LONGEST_HEADER = 536  # what version 2 says a receiver must be able to take at least
 _FAMILIES = {1: (socket.AF_INET, "4s4sHH"), 2: (socket.AF_INET6, "16s16sHH")}
 
 
@@ -66,7 +66,7 @@ def parse_header(data: bytes) -> tuple[str, int] | None:
         return fields[2], _port(fields[4])
     if data[12] >> 4 != 2:
         raise ValueError("the version of the PROXY header is unknown")
-    if data[12] & 15 == 0:                   # LOCAL: the proxy speaks for itself
+    if data[12] & 15 == 0:  # LOCAL: the proxy speaks for itself
         return None
     found = _FAMILIES.get(data[13] >> 4)
     if found is None:

@@ -102,7 +102,7 @@ class TEvent:
         """Whether it is set."""
         return self._flag
 
-    isSet = ready = is_set  # noqa: N815
+    isSet = ready = is_set
 
     def set(self) -> None:
         """Set it and wake everyone who waits."""

@@ -37,7 +37,10 @@ class GreenThread(greenlet, Generic[T]):
     )  # fmt: skip
 
     hub: AbstractHub
+    starter: Timer
     _value: T
+    _call: Any
+    _links: list[Any] | None
 
     def run(self) -> None:
         function, args, kwargs = self._call
@@ -50,7 +53,7 @@ class GreenThread(greenlet, Generic[T]):
             self._value = cast(T, None)
         self._finish()
         if isinstance(self._error, SYSTEM_ERRORS) and hub_of(self).main is self:
-            raise self._error                # of a forked child: `guv.hubs.fork` ends the process
+            raise self._error  # of a forked child: `guv.hubs.fork` ends the process
 
     def _finish(self) -> None:
         self._call = _DONE
@@ -123,7 +126,7 @@ class GreenThread(greenlet, Generic[T]):
         """Undo a `link` with the same arguments; False if there was none."""
         wanted = (func, curried, kwargs)
         for link in self._links or ():
-            if isinstance(link, partial) and link.args == wanted:
+            if isinstance(link, partial) and link.args == wanted and self._links is not None:
                 self._links.remove(link)
                 if not self._links:
                     self._links = None
@@ -182,9 +185,7 @@ def spawn_n(func: Callable[..., object], *args: Any, **kwargs: Any) -> greenlet:
     return started
 
 
-def spawn_after(
-    seconds: float, func: Callable[..., T], *args: Any, **kwargs: Any
-) -> GreenThread[T]:
+def spawn_after(seconds: float, func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
     """As `spawn`, but `func` starts after `seconds`, unless it is cancelled before."""
     hub = get_hub()
     thread: GreenThread[T] = GreenThread(None, hub)
@@ -256,7 +257,7 @@ def _end_unstarted(g: greenlet, throw_args: tuple[Any, ...]) -> None:
         if starter is not None:
             starter.cancel()
         g._error = _exception(throw_args)
-        g._links = g._links or []            # nothing was lost, so nothing is reported
+        g._links = g._links or []  # nothing was lost, so nothing is reported
         g._finish()
     g.run = _nothing
 

@@ -22,7 +22,7 @@ class _Trail:
 
     def __init__(self, ident: int) -> None:
         self.ident = ident
-        self.locals: dict[int, ref[local]] = {}     # by id
+        self.locals: dict[int, ref[local]] = {}  # by id
 
     def __del__(self) -> None:
         while self.locals:
@@ -31,7 +31,7 @@ class _Trail:
                 _values_of(used).pop(self.ident, None)
 
 
-class local:  # noqa: N801 - the native type is called so
+class local:
     """Thread-local data: each greenlet has attributes of its own.
 
     A subclass's `__init__` runs once in each greenlet, with the arguments given when the object
@@ -46,7 +46,7 @@ class local:  # noqa: N801 - the native type is called so
         made = object.__new__(cls)
         _set_arguments(made, (args, kwargs))
         _set_values(made, {})
-        _new_values(made)                    # whoever makes it initialises it right away
+        _new_values(made)  # whoever makes it initialises it right away
         return made
 
     def __getattribute__(self, name: str) -> Any:

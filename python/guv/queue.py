@@ -115,7 +115,7 @@ class LightQueue(Generic[T]):
             if not block or (left is not None and left <= 0):
                 raise Empty
             if self.maxsize == 0:
-                self._putters.wake_one()     # a channel: a putter may hand its item over
+                self._putters.wake_one()  # a channel: a putter may hand its item over
             self._getters.wait(left, self._has_items, self._getters.wake_one)
         item = self._take()
         self._putters.wake_one()
@@ -165,9 +165,7 @@ class Queue(LightQueue[T]):
 
     def join(self, timeout: float | None = None) -> bool:
         """Yield until all items are done, for at most `timeout` seconds; whether they are."""
-        return not self.unfinished_tasks or self._joiners.wait(
-            timeout, lambda: not self.unfinished_tasks
-        )
+        return not self.unfinished_tasks or self._joiners.wait(timeout, lambda: not self.unfinished_tasks)
 
 
 class PriorityQueue(Queue[T]):

@@ -33,8 +33,8 @@ Handle = Callable[[socket.socket, Address], object]
 _log = logging.getLogger("guv.server")
 
 _SHORT_OF = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-_PAUSE = 0.1             # seconds before accepting again when the process is out of descriptors
-_FIRST_PASSED_FD = 3     # where socket activation begins to count
+_PAUSE = 0.1  # seconds before accepting again when the process is out of descriptors
+_FIRST_PASSED_FD = 3  # where socket activation begins to count
 
 
 class StopServe(Exception):
@@ -117,9 +117,7 @@ def wrap_ssl(
     """
     import ssl
 
-    from .green.ssl import SSLContext
-
-    context = SSLContext(ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.VerifyMode(cert_reqs)
     if ca_certs:
@@ -128,7 +126,7 @@ def wrap_ssl(
         context.load_cert_chain(certfile, keyfile)
     if ciphers:
         context.set_ciphers(ciphers)
-    return context.wrap_socket(
+    return context.wrap_socket(  # type: ignore[no-any-return]
         sock,
         server_side=server_side,
         do_handshake_on_connect=do_handshake_on_connect,
@@ -217,13 +215,13 @@ class Server(AbstractServer):
         self.proxy_protocol = proxy_protocol
         #: set by `stop`; handlers may look at it
         self.stopping = False
-        self.running: set[greenlet] = set()           # the greenlets of the connections
+        self.running: set[greenlet] = set()  # the greenlets of the connections
         #: called when the last connection has ended; must not block
         self.on_idle = on_idle
         self._close_connections = close_connections
         self._acceptor: GreenThread[None] | None = None
-        self._accepting: greenlet | None = None       # who runs serve_forever
-        self._waiter: greenlet | None = None          # who waits for `running` to shrink
+        self._accepting: greenlet | None = None  # who runs serve_forever
+        self._waiter: greenlet | None = None  # who waits for `running` to shrink
 
     # ---- accepting ----
 
@@ -238,7 +236,7 @@ class Server(AbstractServer):
         endpoint: Any = self.server_sock._closed  # type: ignore[attr-defined]
         if endpoint.__class__ is not Endpoint:
             endpoint = adopt(self.server_sock)
-        endpoint.timeout = None              # a listener that other processes share stays non-blocking throughout
+        endpoint.timeout = None  # a listener that other processes share stays non-blocking throughout
         endpoint.afresh(self.server_sock)
         try:
             while not self.stopping:
@@ -289,7 +287,7 @@ class Server(AbstractServer):
                 connection.close()
             waiter, self._waiter = self._waiter, None
             if waiter is not None:
-                wake(waiter.hub, waiter)
+                wake(waiter.hub, waiter)  # type: ignore[attr-defined]
             if self.on_idle is not None and not self.running:
                 self.on_idle()
 
@@ -304,9 +302,7 @@ class Server(AbstractServer):
                 green.settimeout(connection, None)
             if self.ssl_context is not None:
                 green.settimeout(connection, self.handshake_timeout)
-                wrapped = self.ssl_context.wrap_socket(
-                    connection, server_side=True, do_handshake_on_connect=False
-                )
+                wrapped = self.ssl_context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
                 try:
                     wrapped.do_handshake()
                     wrapped.settimeout(None)
@@ -382,6 +378,6 @@ def _remove_stale(path: str | bytes) -> None:
     except ConnectionRefusedError:
         os.unlink(path)
     except OSError:
-        pass                                 # none there, or something else: bind() will say
+        pass  # none there, or something else: bind() will say
     finally:
         probe.close()

@@ -46,9 +46,9 @@ class Pool:
         if size < 1:
             raise ValueError(f"a pool needs a thread at least, not {size!r}")
         self.size = size
-        self._lock = allocate_lock()                     # for all below; never held for long
+        self._lock = allocate_lock()  # for all below; never held for long
         self._calls: deque[Callable[[], object]] = deque()
-        self._idle: list[Any] = []                       # locks that waiting threads acquire
+        self._idle: list[Any] = []  # locks that waiting threads acquire
         self._threads = 0
 
     def start(self, call: Callable[[], object]) -> None:
@@ -89,7 +89,7 @@ class Pool:
                         self._idle.remove(bell)
                         self._threads -= 1
                         return
-                bell.acquire()                           # work came at the last moment
+                bell.acquire()  # work came at the last moment
 
     @property
     def threads(self) -> int:
@@ -143,9 +143,7 @@ class Proxy:
     back as proxies. Attributes that are not callable are read directly.
     """
 
-    def __init__(
-        self, obj: Any, autowrap: tuple[type, ...] = (), autowrap_names: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, obj: Any, autowrap: tuple[type, ...] = (), autowrap_names: tuple[str, ...] = ()) -> None:
         vars(self).update(_obj=obj, _autowrap=autowrap, _autowrap_names=autowrap_names)
 
     def _execute(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -191,7 +189,7 @@ class Proxy:
         return Proxy(iterator, self._autowrap, self._autowrap_names)
 
     def __next__(self) -> Any:
-        nothing = object()                   # a StopIteration can't pass through a context's run
+        nothing = object()  # a StopIteration can't pass through a context's run
         item = execute(next, self._obj, nothing)
         if item is nothing:
             raise StopIteration
@@ -280,7 +278,7 @@ class ThreadPoolExecutor(futures.Executor):
         self._open: set[Future[Any]] = set()
         self._shut = False
         self._prepare = None if initializer is None else partial(initializer, *initargs)
-        self._prepared: Any = thread_local()     # attribute `done` in threads that are
+        self._prepared: Any = thread_local()  # attribute `done` in threads that are
         self._broken = False
         _executors.add(self)
 

@@ -22,8 +22,8 @@ CLEAN = {
         0,
     ),
     "a hub in a native thread": (
-        "from guv._originals import start_new_thread as go, time_sleep\n"
-        "go(guv.sleep, (.001,)); guv.sleep(.001); time_sleep(.05)",
+        "from guv._originals import start_new_thread as go, time_sleep; go(guv.sleep, (.001,)); "  # noqa: ISC004
+        "guv.sleep(.001); time_sleep(.05)",
         0,
     ),
     "a native pool": ("from guv import tpool; assert tpool.execute(int, '3') == 3", 0),

@@ -79,7 +79,7 @@ def _collect(attempt: Callable[[], T], pid: int, options: int) -> T:
             try:
                 run_native(_waitid, *_as_waitid(pid), states | os.WNOWAIT)
             except ChildProcessError:
-                pass                         # collected by somebody else: the attempt will say so
+                pass  # collected by somebody else: the attempt will say so
 
 
 def _as_waitid(pid: int) -> tuple[int, int]:

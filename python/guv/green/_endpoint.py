@@ -27,7 +27,7 @@ from ..hubs.switch import trampoline, unpark, wait_armed
 import _socket  # isort: skip
 
 _family: Any = RawSocket.family.__get__  # type: ignore[attr-defined]
-_type: Any = RawSocket.type.__get__      # type: ignore[attr-defined]
+_type: Any = RawSocket.type.__get__  # type: ignore[attr-defined]
 _gettimeout: Any = RawSocket.gettimeout
 _settimeout: Any = RawSocket.settimeout
 _setblocking: Any = RawSocket.setblocking
@@ -51,10 +51,10 @@ class Patience:
         self.evtype = evtype
         self.hub = hub
         self.token = -1
-        self.armed = 0                       # when the timer goes off; 0: there is none
-        self.due = 0                         # when the waiter's time is up
+        self.armed = 0  # when the timer goes off; 0: there is none
+        self.due = 0  # when the waiter's time is up
         self.waiter: greenlet | None = None
-        self.expired = False                 # the waiter's time was up
+        self.expired = False  # the waiter's time was up
 
     def arm(self, due: int) -> None:
         if self.armed:
@@ -125,7 +125,7 @@ def adopt(sock: Any) -> Endpoint:
     timeout = _gettimeout(sock)
     endpoint = Endpoint(fd, timeout, timeout != 0.0 and fd >= 0 and is_tcp(sock))
     if fd < 0:
-        return endpoint                      # closed: the system call will say so
+        return endpoint  # closed: the system call will say so
     if timeout:
         _settimeout(sock, 0.0)
     endpoint.closed = bool(sock._closed)
@@ -203,7 +203,7 @@ def _wait(endpoint: Endpoint, hub: AbstractHub, evtype: int, current: greenlet, 
     if both is None or both[0].hub is not hub:
         both = endpoint.patience = Patience(endpoint, READ, hub), Patience(endpoint, WRITE, hub)
     patience = both[evtype - 1]
-    if patience.waiter is not None:          # a second greenlet in this direction
+    if patience.waiter is not None:  # a second greenlet in this direction
         left = max(0, due - monotonic_ns()) / 1e9
         wait_armed(hub, endpoint, evtype, current, left, TimeoutError("timed out"))
         return due
@@ -235,7 +235,7 @@ def _register(endpoint: Endpoint, hub: AbstractHub, events: int) -> bool:
     if owner is not None:
         if not owner.closed:
             return False
-        endpoint.reader = endpoint.writer = None     # parked in a hub that is gone
+        endpoint.reader = endpoint.writer = None  # parked in a hub that is gone
         endpoint.patience = None
     endpoint.events = events
     hub.watch(endpoint, events)

@@ -49,7 +49,7 @@ class GreenFileIO(io.FileIO):
 
     def write(self, data: Any, /) -> int | None:  # type: ignore[override]
         if self.closed or not self.writable():
-            return super().write(data)       # raises the ValueError or UnsupportedOperation
+            return super().write(data)  # raises the ValueError or UnsupportedOperation
         try:
             return write_all(self.fileno(), data)
         except BlockingIOError:
@@ -76,7 +76,7 @@ class _Turnstile:
     def _wait(self, current: greenlet) -> None:
         hub = hub_of(current)
         if current is hub:
-            return                           # a finalizer: let C say what it thinks of it
+            return  # a finalizer: let C say what it thinks of it
         while self.holder is not None:
             self.waiting.append(current)
             try:

@@ -25,7 +25,7 @@ Found = TypeVar("Found")
 #: interpreter's switch interval: threads would be preempted after that time.
 FAIR = 5_000_000
 
-_yielded = 0                                 # when such a program yielded last
+_yielded = 0  # when such a program yielded last
 
 
 class Watch:
@@ -98,7 +98,7 @@ class Watch:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for (_, evtype), descriptor in zip(self._wanted, self._joined):
+        for (_, evtype), descriptor in zip(self._wanted, self._joined, strict=True):
             if descriptor is not None:
                 descriptor.leave(evtype, self)
         if self._alarm is not None:

@@ -23,8 +23,8 @@ class _Thread(thread_local):
     """What is known in one thread of the operating system."""
 
     def __init__(self) -> None:
-        self.loops: dict[greenlet, Any] = {}       # greenlet -> the loop that it runs
-        self.before: Any = None                    # the trace function that was there
+        self.loops: dict[greenlet, Any] = {}  # greenlet -> the loop that it runs
+        self.before: Any = None  # the trace function that was there
 
 
 _thread = _Thread()

@@ -23,7 +23,7 @@ def signalfd(signals: Iterable[int]) -> int:
         make = ctypes.CDLL(None, use_errno=True).signalfd
     except (ImportError, AttributeError):
         return -1
-    mask = (ctypes.c_uint64 * (1024 // _WORD))()     # glibc's sigset_t
+    mask = (ctypes.c_uint64 * (1024 // _WORD))()  # glibc's sigset_t
     for signum in signals:
         mask[(signum - 1) // _WORD] |= 1 << (signum - 1) % _WORD
     fd: int = make(-1, ctypes.byref(mask), _CLOEXEC | _NONBLOCK)

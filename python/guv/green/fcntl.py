@@ -18,9 +18,7 @@ from ..hubs.native import run_native
 _BUSY = (errno.EACCES, errno.EAGAIN)
 _WITHOUT_WAITING = {
     _stdlib.F_SETLKW: _stdlib.F_SETLK,
-    **(
-        {_stdlib.F_OFD_SETLKW: _stdlib.F_OFD_SETLK} if hasattr(_stdlib, "F_OFD_SETLKW") else {}
-    ),
+    **({_stdlib.F_OFD_SETLKW: _stdlib.F_OFD_SETLK} if hasattr(_stdlib, "F_OFD_SETLKW") else {}),
 }
 
 

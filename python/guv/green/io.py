@@ -15,8 +15,8 @@ import sys
 from typing import Any
 
 from ..hubs.native import run_native
-from ._files import GreenBufferedReader, GreenFileIO, may_wait_on, rebuild
 from ._blocking import await_input
+from ._files import GreenBufferedReader, GreenFileIO, may_wait_on, rebuild
 
 _open = _stdlib.open
 _input = builtins.input
@@ -35,7 +35,7 @@ class _Opener:
         """As `io.open`."""
         if file.__class__ is not int or opener is not None or not may_wait_on(file):
             return _open(file, mode, buffering, encoding, errors, newline, closefd, opener)
-        if "+" in mode and buffering != 0:   # needs to seek: the original says so
+        if "+" in mode and buffering != 0:  # needs to seek: the original says so
             return _open(file, mode, buffering, encoding, errors, newline, closefd, opener)
         made = _open(file, mode, buffering, encoding, errors, newline, False)
         return rebuild(made, newline, buffering, closefd)
@@ -53,7 +53,7 @@ def input(prompt: object = "", /) -> str:
         on_terminal = False
     if not on_terminal:
         return _input(prompt)
-    if "readline" in sys.modules:            # edits the line itself, key by key
+    if "readline" in sys.modules:  # edits the line itself, key by key
         return run_native(_input, prompt)
     stdout.flush()
     sys.stderr.write(str(prompt))
@@ -72,7 +72,7 @@ def after_patch() -> None:
         if stdin.fileno() != 0:
             return
         stdin.reconfigure(encoding=stdin.encoding, errors=stdin.errors)
-    except (OSError, ValueError):            # read from already, closed, or not ours
+    except (OSError, ValueError):  # read from already, closed, or not ours
         return
     raw = GreenFileIO(0, "r", closefd=False)
     raw.name = "<stdin>"
@@ -81,7 +81,7 @@ def after_patch() -> None:
     )
     green.mode = "r"
     if sys.__stdin__ is stdin:
-        sys.__stdin__ = green
+        sys.__stdin__ = green  # type: ignore[misc]
     sys.stdin = green
 
 

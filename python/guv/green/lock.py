@@ -21,8 +21,8 @@ from .._originals import get_ident as native_ident
 from .._originals import monotonic_ns
 from ..exceptions import HubClosedError
 from ..hubs.abc import AbstractHub
-from ..hubs.switch import unpark
 from ..hubs.ident import waiting_hub
+from ..hubs.switch import unpark
 
 #: Seconds from which on a timeout is for ever; nanoseconds of the clock must fit 63 bits.
 ENDLESS = 4e9
@@ -33,7 +33,7 @@ def check_timeout(blocking: bool, timeout: float) -> None:
     native_lock().acquire(blocking, timeout)
 
 
-class lock:  # noqa: N801 - the native type is called so
+class lock:
     """A lock object is a synchronization primitive. Make one by `threading.Lock()`."""
 
     __slots__ = (
@@ -70,7 +70,7 @@ class lock:  # noqa: N801 - the native type is called so
             self._hand_over()
         else:
             self._bit.release()
-            if self._waiters and self._bit.acquire(False):   # came from another thread meanwhile
+            if self._waiters and self._bit.acquire(False):  # came from another thread meanwhile
                 self._hand_over()
 
     def __enter__(self) -> bool:
@@ -101,7 +101,7 @@ class lock:  # noqa: N801 - the native type is called so
     def _at_fork_reinit(self) -> None:
         """Free it in a forked child, where its holder and its waiters don't exist."""
         self._bit = native_lock()
-        self._waiters = []
+        self._waiters = []  # type: ignore[var-annotated]
 
     def __repr__(self) -> str:
         state = "locked" if self._bit.locked() else "unlocked"
@@ -125,10 +125,10 @@ class lock:  # noqa: N801 - the native type is called so
             if hub is None:
                 return self._wait_natively(timeout)
         if current is hub:
-            waiting_hub(current)             # raises the error
+            waiting_hub(current)  # raises the error
         note: list[Any] = [current]
         self._waiters.append(note)
-        if self._bit.acquire(False):         # another thread released it meanwhile
+        if self._bit.acquire(False):  # another thread released it meanwhile
             self._withdraw(note)
             return True
         if 0 < timeout < ENDLESS:
@@ -143,9 +143,7 @@ class lock:  # noqa: N801 - the native type is called so
             self._give_up(hub, current, note)
             raise
 
-    def _park_until(
-        self, hub: AbstractHub, current: greenlet, note: list[Any], deadline: int
-    ) -> bool:
+    def _park_until(self, hub: AbstractHub, current: greenlet, note: list[Any], deadline: int) -> bool:
         """Wait for the hand-over until `deadline`, in nanoseconds of CLOCK_MONOTONIC."""
         token = hub.set_timer(deadline, current)
         try:
@@ -153,7 +151,7 @@ class lock:  # noqa: N801 - the native type is called so
                 hub.ready.popleft().switch()
                 if note[0] is None:
                     if not hub.drop_timer(token, current):
-                        unpark(hub, current)         # both came in one turn
+                        unpark(hub, current)  # both came in one turn
                     return True
                 if hub.timers[token] is not current:
                     return not self._withdraw(note)
@@ -178,7 +176,7 @@ class lock:  # noqa: N801 - the native type is called so
         try:
             self._waiters.remove(note)
         except ValueError:
-            note[0] = None                   # the mail that tells us, if it is under way, is void
+            note[0] = None  # the mail that tells us, if it is under way, is void
             return False
         return True
 
@@ -192,7 +190,7 @@ class lock:  # noqa: N801 - the native type is called so
         """Give the lock, which is held, to the first waiter; free it if there is none."""
         waiters = self._waiters
         if not self._bit.locked():
-            self._bit.release()              # raises the error
+            self._bit.release()  # raises the error
         while True:
             try:
                 note = waiters.pop(0)
@@ -213,7 +211,7 @@ def resume(note: list[Any]) -> bool:
     try:
         hub = waiter.hub
     except AttributeError:
-        waiter.release()                     # a native thread's bell
+        waiter.release()  # a native thread's bell
         return True
     if hub.thread == native_ident():
         ready = hub.ready
@@ -237,7 +235,7 @@ def _deliver(note: list[Any]) -> None:
 
 def adopt_lock(bit: Any) -> lock:
     """A lock around the native lock `bit`: it is held whenever that one is."""
-    made: lock = _new(lock)
+    made: lock = _new(lock)  # type: ignore[arg-type]
     made._bit = bit
     made._waiters = []
     return made
@@ -245,7 +243,7 @@ def adopt_lock(bit: Any) -> lock:
 
 def allocate_lock() -> lock:
     """Make a lock, free at first. Never yields."""
-    made: lock = _new(lock)
+    made: lock = _new(lock)  # type: ignore[arg-type]
     made._bit = native_lock()
     made._waiters = []
     return made

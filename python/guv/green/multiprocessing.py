@@ -10,9 +10,8 @@ Semaphores made before the patch stay blocking.
 
 from __future__ import annotations
 
-import sys
-
 import _multiprocessing
+import sys
 from typing import Any
 
 from greenlet import getcurrent, greenlet
@@ -24,7 +23,7 @@ from . import os as green_os
 
 _SemLock: Any = _multiprocessing.SemLock
 
-RECURSIVE = 0                                # kinds, as in multiprocessing.synchronize
+RECURSIVE = 0  # kinds, as in multiprocessing.synchronize
 SEMAPHORE = 1
 
 #: Twins are never freed: closing one would unmap the semaphore that its original still uses.
@@ -53,7 +52,7 @@ class SemLock:
     def _take(self, real: Any) -> None:
         self._real = real
         self._twin: Any = None
-        self._owner: greenlet | None = None      # who holds it, as far as this process knows
+        self._owner: greenlet | None = None  # who holds it, as far as this process knows
 
     @property
     def handle(self) -> int:
@@ -119,7 +118,7 @@ class SemLock:
         if real.kind == RECURSIVE:
             current = getcurrent()
             if self._owner is not current and real._is_mine():
-                return False                 # another greenlet's: to C both are the same thread
+                return False  # another greenlet's: to C both are the same thread
             if not real.acquire(False):
                 return False
             self._owner = current

@@ -81,7 +81,7 @@ def gethostbyname_ex(host: Any, /) -> tuple[str, list[str], list[str]]:
 
 def _needs_lookup(name: Any, family: int) -> bool:
     if not _is_name(name):
-        return False                         # the real function raises the TypeError
+        return False  # the real function raises the TypeError
     return bytes(name) not in NO_LOOKUP and not is_address(bytes(name), family)
 
 

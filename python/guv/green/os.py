@@ -19,8 +19,8 @@ from typing import Any
 from .._originals import fstat, get_blocking, os_close, os_open, os_read
 from ..hubs.current import all_hubs
 from ..hubs.native import run_native
-from ._children import wait, wait3, wait4, waitid, waitpid
 from ._blocking import ATOMIC, await_input, await_output, would_block, write_all
+from ._children import wait, wait3, wait4, waitid, waitpid
 
 _readv = _os.readv
 _writev = _os.writev
@@ -56,9 +56,7 @@ def write(fd: int, data: Any, /) -> int:
 
 def writev(fd: int, buffers: Sequence[Any], /) -> int:
     """As `os.writev`; yields while the other side does not read."""
-    if sum(memoryview(piece).nbytes for piece in buffers) <= ATOMIC or stat.S_ISREG(
-        fstat(fd).st_mode
-    ):
+    if sum(memoryview(piece).nbytes for piece in buffers) <= ATOMIC or stat.S_ISREG(fstat(fd).st_mode):
         await_output(fd)
         return _writev(fd, buffers)
     return write_all(fd, b"".join(buffers))
@@ -107,9 +105,7 @@ def eventfd_write(fd: int, value: int) -> None:
     _eventfd_write(fd, value)
 
 
-def open(
-    path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
-) -> int:
+def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     """As `os.open`; yields while the other end of a FIFO is missing."""
     if not flags & _os.O_NONBLOCK and flags & _os.O_ACCMODE != _os.O_RDWR and _is_fifo(path, dir_fd):
         return run_native(_open_native, path, flags, mode, dir_fd, undo=os_close)
@@ -158,7 +154,7 @@ def forget_everywhere(fd: int) -> None:
 
 def system(command: Any) -> int:
     """As `os.system`; yields until the command has ended."""
-    command = _os.fsencode(command)          # raises the TypeError
+    command = _os.fsencode(command)  # raises the TypeError
     return run_native(_system, command)
 
 

@@ -22,8 +22,8 @@ class SimpleQueue:
 
     __slots__ = (
         "__weakref__",
-        "_items",     # any thread
         "_bell",      # those who find no item wait for it; whoever holds it has seen none
+        "_items",     # any thread
         "_rung_for",  # `_bell` is held and has not been released for an item; any thread
     )  # fmt: skip
 
@@ -35,7 +35,9 @@ class SimpleQueue:
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Put the item on the queue. Never yields; `block` and `timeout` are ignored."""
         self._items.append(item)
-        if self._rung_for: self._rung_for = False; self._bell.release()  # noqa: E701, E702
+        if self._rung_for:
+            self._rung_for = False
+            self._bell.release()
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Remove and return an item; yields until there is one.
@@ -62,7 +64,9 @@ class SimpleQueue:
             if not self._bell.acquire(True, left):
                 raise Empty
             self._rung_for = True
-        if self._rung_for: self._rung_for = False; self._bell.release()  # noqa: E701, E702
+        if self._rung_for:
+            self._rung_for = False
+            self._bell.release()
         return item
 
     def put_nowait(self, item: Any) -> None:
@@ -84,7 +88,7 @@ class SimpleQueue:
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("cannot pickle '_queue.SimpleQueue' object")
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
 
 
 SimpleQueue.__module__ = "_queue"

@@ -16,8 +16,8 @@ from greenlet import getcurrent
 from .._originals import allocate_lock as native_lock
 from .._originals import get_ident as native_ident
 from .._originals import monotonic_ns
-from ..hubs.switch import unpark
 from ..hubs.ident import get_ident, waiting_hub
+from ..hubs.switch import unpark
 from .lock import ENDLESS, check_timeout, resume
 
 
@@ -26,8 +26,8 @@ class RLock:
 
     __slots__ = (
         "__weakref__",
-        "_owner",    # ident of the holder, 0 when free
         "_count",    # how often the holder has taken it; only the holder changes it
+        "_owner",    # ident of the holder, 0 when free
         "_waiters",  # pairs (note, ident) in order of arrival; notes as in `lock`
     )  # fmt: skip
 
@@ -50,10 +50,13 @@ class RLock:
             me: int = getcurrent().thread_ident  # type: ignore[attr-defined]
         except AttributeError:
             me = get_ident()
-        if self._owner == me:
-            self._count += 1
+        if self._owner == me:  # type: ignore[has-type]
+            self._count += 1  # type: ignore[has-type]
             return True
-        if not self._owner: self._owner = me; self._count = 1; return True  # noqa: E701, E702
+        if not self._owner:  # type: ignore[has-type]
+            self._owner = me
+            self._count = 1
+            return True
         if not blocking or timeout == 0:
             return False
         return self._wait(me, timeout)
@@ -108,7 +111,7 @@ class RLock:
 
     def _at_fork_reinit(self) -> None:
         """Free it in a forked child, where its holder and its waiters don't exist."""
-        self._waiters = []
+        self._waiters = []  # type: ignore[var-annotated]
         self._owner = self._count = 0
 
     def __repr__(self) -> str:
@@ -138,17 +141,19 @@ class RLock:
             if self._give(*first):
                 return
         self._owner = 0
-        while waiters:                               # came from another thread meanwhile
+        while waiters:  # came from another thread meanwhile
             try:
                 first = waiters.pop(0)
             except IndexError:
                 return
             taken = False
-            if not self._owner: self._owner = -1; taken = True  # noqa: E701, E702
+            if not self._owner:
+                self._owner = -1
+                taken = True
             if not taken:
                 waiters.insert(0, first)
                 if self._owner:
-                    return                           # whose release will see to it
+                    return  # whose release will see to it
             elif self._give(*first):
                 return
             else:
@@ -184,8 +189,10 @@ class RLock:
         note: list[Any] = [current]
         entry = note, me
         self._waiters.append(entry)
-        if not self._owner: self._owner = me; self._count = 1  # noqa: E701, E702
-        if self._owner == me:                        # another thread released it meanwhile
+        if not self._owner:
+            self._owner = me
+            self._count = 1
+        if self._owner == me:  # another thread released it meanwhile
             self._withdraw(entry)
             unpark(hub, current)
             return True
@@ -196,7 +203,7 @@ class RLock:
             while True:
                 hub.ready.popleft().switch()
                 if self._owner == me:
-                    note[0] = None                   # voids mail that may be under way
+                    note[0] = None  # voids mail that may be under way
                     if token >= 0 and not hub.drop_timer(token, current):
                         unpark(hub, current)
                     return True
@@ -225,7 +232,9 @@ class RLock:
         bell.acquire()
         entry = [bell], me
         self._waiters.append(entry)
-        if not self._owner: self._owner = me; self._count = 1  # noqa: E701, E702
+        if not self._owner:
+            self._owner = me
+            self._count = 1
         if self._owner == me:
             self._withdraw(entry)
             return True

@@ -49,10 +49,8 @@ def select(
 ) -> tuple[list[Any], list[Any], list[Any]]:
     """As `select.select`; yields until some descriptor is ready or `timeout` seconds have passed."""
     seconds = _number(timeout)
-    if seconds is not None and not (
-        isinstance(seconds, (float, int)) and 0 <= seconds < TOO_LONG
-    ):
-        return raw_select(rlist, wlist, xlist, timeout)      # raises
+    if seconds is not None and not (isinstance(seconds, (float, int)) and 0 <= seconds < TOO_LONG):
+        return raw_select(rlist, wlist, xlist, timeout)  # raises
     found = raw_select(rlist, wlist, xlist, 0)
     if _any(found):
         return found
@@ -64,9 +62,7 @@ def select(
         for thing in objects:
             fd = thing if isinstance(thing, int) else thing.fileno()
             wanted[fd] = wanted.get(fd, 0) | evtype
-    return wait_until(
-        lambda: raw_select(rlist, wlist, xlist, 0), _any, wanted.items(), seconds
-    )
+    return wait_until(lambda: raw_select(rlist, wlist, xlist, 0), _any, wanted.items(), seconds)
 
 
 def _any(found: tuple[list[Any], list[Any], list[Any]]) -> bool:
@@ -84,9 +80,9 @@ class _Poll:
     def __new__(cls, *args: Any, **kwargs: Any) -> _Poll:
         raise TypeError("cannot create 'select.poll' instances")
 
-    _masks: dict[int, int]       # in order of registration
-    _raw: Any                    # the real object
-    _running: bool               # a greenlet waits in poll()
+    _masks: dict[int, int]  # in order of registration
+    _raw: Any  # the real object
+    _running: bool  # a greenlet waits in poll()
 
     def register(self, fd: Any, eventmask: int = POLL_DEFAULT, /) -> None:
         """As `poll.register`."""
@@ -134,7 +130,7 @@ class _Poll:
 
     def _wanted(self) -> Iterator[tuple[int, int]]:
         for fd, mask in self._masks.items():
-            evtype = READ                    # hang-ups and errors are reported in any case
+            evtype = READ  # hang-ups and errors are reported in any case
             if mask & OUTPUT:
                 evtype |= WRITE
             if mask & URGENT:
@@ -167,8 +163,8 @@ class epoll:
 
     __slots__ = ("__weakref__", "_hubs", "_raw")
 
-    _raw: Any                    # the real object
-    _hubs: list[AbstractHub]     # those that have waited for its descriptor
+    _raw: Any  # the real object
+    _hubs: list[AbstractHub]  # those that have waited for its descriptor
 
     def __new__(cls, sizehint: int = -1, flags: int = 0) -> epoll:
         return cls.wrap(RawEpoll(sizehint, flags))
@@ -234,9 +230,7 @@ class epoll:
         """As `epoll.poll`, `timeout` in seconds; yields until some descriptor is ready."""
         raw = self._raw
         seconds = _number(timeout)
-        if seconds is not None and not (
-            isinstance(seconds, (float, int)) and seconds <= TOO_LONG_IN_MS / 1e3
-        ):
+        if seconds is not None and not (isinstance(seconds, (float, int)) and seconds <= TOO_LONG_IN_MS / 1e3):
             return raw.poll(timeout, maxevents)  # type: ignore[no-any-return]  # raises
         found: list[tuple[int, int]] = raw.poll(0, maxevents)
         if found:

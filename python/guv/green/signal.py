@@ -52,13 +52,13 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
     previous = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
     installed = plumbing()
     if installed is None:
-        return previous
+        return previous  # type: ignore[no-any-return]
     _set_wakeup_fd(installed.into, warn_on_full_buffer=False)
     if previous == installed.into:
         previous = installed.program_fd
     installed.program_fd = fd
     installed.program_warns = warn_on_full_buffer
-    return previous
+    return previous  # type: ignore[no-any-return]
 
 
 def pause() -> None:
@@ -67,7 +67,7 @@ def pause() -> None:
     hub = hub_of(current)
     installed = plumbing()
     if installed is None or installed.hub is not hub:
-        _pause()                             # another thread: signals are not handled there
+        _pause()  # another thread: signals are not handled there
         return
     before = installed.delivered
     try:

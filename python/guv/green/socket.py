@@ -16,7 +16,6 @@ import socket as _stdlib
 from typing import Any
 
 from .._originals import RawSocket, monotonic_ns
-from ..const import READ, WRITE
 from ..hubs.switch import sleep_until
 from ..resolver import numeric
 from ._endpoint import (
@@ -55,8 +54,8 @@ _settimeout: Any = RawSocket.settimeout
 _setblocking: Any = RawSocket.setblocking
 _fileno: Any = RawSocket.fileno
 _family: Any = RawSocket.family.__get__  # type: ignore[attr-defined]
-_type: Any = RawSocket.type.__get__      # type: ignore[attr-defined]
-_proto: Any = RawSocket.proto.__get__    # type: ignore[attr-defined]
+_type: Any = RawSocket.type.__get__  # type: ignore[attr-defined]
+_proto: Any = RawSocket.proto.__get__  # type: ignore[attr-defined]
 
 # Plain ints: or-ing the stdlib's enum members costs microseconds.
 DONTWAIT = int(_stdlib.MSG_DONTWAIT)
@@ -251,9 +250,7 @@ def sendto(self: Any, data: Any, *args: Any) -> int:
     return _sendto(self, data, *args)  # type: ignore[no-any-return]  # raises the TypeError
 
 
-def sendmsg(
-    self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /
-) -> int:
+def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
     """As `socket.sendmsg`; yields while the socket's buffer is full."""
     if not isinstance(buffers, (list, tuple)):
         buffers = list(buffers)
@@ -388,13 +385,13 @@ def settimeout(self: Any, value: float | None, /) -> None:
     """As `socket.settimeout`, in seconds."""
     endpoint = self._closed
     if endpoint.__class__ is not Endpoint:
-        _settimeout(self, value)             # taken over with the endpoint, at the first wait
+        _settimeout(self, value)  # taken over with the endpoint, at the first wait
         return
     if (value.__class__ is float or value.__class__ is int) and 0 < value < 1e9:  # type: ignore[operator]
         make_nonblocking(self, endpoint)
         timeout: float | None = float(value)  # type: ignore[arg-type]
     else:
-        _settimeout(self, value)             # raises what is to be raised
+        _settimeout(self, value)  # raises what is to be raised
         timeout = _gettimeout(self)
         endpoint.nonblocking = timeout is not None
         if timeout:

@@ -60,7 +60,7 @@ def _until_done(self: Any, what: str, call: Callable[..., Result], *args: Any) -
             due = wait(endpoint, due)
         except TimeoutError:
             raise TimeoutError(f"{what} operation timed out") from None
-        if endpoint.error:                   # OpenSSL would use the number, maybe another file's
+        if endpoint.error:  # OpenSSL would use the number, maybe another file's
             raise oserror(endpoint.error)
 
 
@@ -94,7 +94,7 @@ def send(self: Any, data: Any, flags: int = 0) -> int:
     self._checkClosed()
     layer = self._sslobj
     if layer is None:
-        return _stdlib.socket.send(self, data, flags)
+        return _stdlib.socket.send(self, data, flags)  # type: ignore[attr-defined, no-any-return]
     if flags != 0:
         raise ValueError(f"non-zero flags not allowed in calls to send() on {self.__class__}")
     return _until_done(self, "The write", layer.write, data)  # type: ignore[no-any-return]
@@ -130,6 +130,4 @@ def unwrap(self: Any) -> Any:
 
 _METHODS = (read, write, send, do_handshake, unwrap)
 
-PATCHES: list[tuple[str, str, Any]] = [
-    ("ssl", f"SSLSocket.{method.__name__}", method) for method in _METHODS
-]
+PATCHES: list[tuple[str, str, Any]] = [("ssl", f"SSLSocket.{method.__name__}", method) for method in _METHODS]

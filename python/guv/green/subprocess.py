@@ -23,9 +23,9 @@ _original_wait: Any = _stdlib.Popen._wait  # type: ignore[attr-defined]
 
 def _wait(self: Any, timeout: float | None) -> int:
     """Wait for the child to end without asking again and again, then let the stdlib collect it."""
-    if self.returncode is None and (timeout is None or timeout > 0):
-        if not await_end(self.pid, timeout):
-            raise TimeoutExpired(self.args, timeout)  # type: ignore[arg-type]
+    patient = timeout is None or timeout > 0
+    if self.returncode is None and patient and not await_end(self.pid, timeout):
+        raise TimeoutExpired(self.args, timeout)  # type: ignore[arg-type]
     status: int = _original_wait(self, timeout)
     return status
 

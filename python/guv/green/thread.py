@@ -22,8 +22,8 @@ from .._originals import start_new_thread as start_native
 from .._originals import thread_count as native_count
 from ..hubs.abc import AbstractHub
 from ..hubs.current import current_hub, get_hub
-from ..local import local
 from ..hubs.ident import get_ident, identify, in_main_thread
+from ..local import local
 from .lock import allocate_lock, lock
 from .rlock import RLock
 
@@ -32,7 +32,7 @@ running: dict[int, greenlet] = {}
 _excepthook = _thread._excepthook
 
 
-def start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] = {}, /) -> int:  # noqa: B006, E501
+def start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] = {}, /) -> int:  # noqa: B006
     """Call `function(*args, **kwargs)` in a new thread and return its ident.
 
     It starts in the next turn of the loop; its `contextvars` context is empty, as a native

@@ -13,14 +13,14 @@ def sleep(seconds: float, /) -> None:
     """
     if seconds.__class__ is not float and seconds.__class__ is not int:
         if not hasattr(seconds, "__index__") and not isinstance(seconds, float):
-            time_sleep(seconds)              # raises the TypeError
+            time_sleep(seconds)  # raises the TypeError
         seconds = float(seconds)
     if 0 < seconds < 9e9:
         sleep_until(monotonic_ns() + int(seconds * 1e9))
     elif seconds == 0:
         gyield()
     else:
-        time_sleep(seconds)                  # raises the ValueError or OverflowError
+        time_sleep(seconds)  # raises the ValueError or OverflowError
 
 
 PATCHES = [("time", "sleep", sleep)]

@@ -15,6 +15,7 @@ worked example). It takes *operations* and gives *completions*, both plain ints,
 another language costs one call a turn. The formats are in `guv.hubs.wire`.
 
 Every attribute belongs to the hub's thread, except `mail` and `wake()`: any thread may use those.
+The file is long because it is one contract: what the scheduler keeps, and what each loop may rely on.
 """
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ class Turn:
     def switch(self) -> None:
         hub = self.hub
         ready = hub.ready
-        if hub.due:                          # a call has parked; the hub has more for this turn
+        if hub.due:  # a call has parked; the hub has more for this turn
             ready.append(self)
             hub.switch()
             return
@@ -220,20 +221,20 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         self.main = main
         self.thread = get_ident()
         self.ready: deque[Switchable] = deque()
-        self.calls: deque[Callable[[], object]] = deque()   # for the next turn
-        self.due: deque[Callable[[], object]] = deque()     # of this turn
-        self.mail: deque[Callable[[], object]] = deque()    # from other threads
+        self.calls: deque[Callable[[], object]] = deque()  # for the next turn
+        self.due: deque[Callable[[], object]] = deque()  # of this turn
+        self.mail: deque[Callable[[], object]] = deque()  # from other threads
         # for the loop, not yet handed over; extended by whole operations, because a signal
         # handler may do so between any two steps
         self.ops: list[int] = []
         self.fds: dict[int, Descriptor] = {}
-        self.timers: list[Any] = []                         # token -> greenlet or callable
-        self.free: list[int] = []                           # tokens not in use
-        self.fresh: list[Any] = []                          # timeouts not yet handed over
+        self.timers: list[Any] = []  # token -> greenlet or callable
+        self.free: list[int] = []  # tokens not in use
+        self.fresh: list[Any] = []  # timeouts not yet handed over
         self.lookups: dict[int, Callable[[], object]] = {}  # names being looked up
-        self.jobs = 0           # pieces of work in native threads that will send mail
-        self.polled = 0         # nanoseconds; when the loop was asked last by a busy hub
-        self.main_waits: object = None   # the guv primitive that the main greenlet waits on
+        self.jobs = 0  # pieces of work in native threads that will send mail
+        self.polled = 0  # nanoseconds; when the loop was asked last by a busy hub
+        self.main_waits: object = None  # the guv primitive that the main greenlet waits on
         self.stopping = False
         self.closed = False
         self.ready.append(Turn(self))
@@ -304,7 +305,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
                     if waiter.__class__ is Crowd:
                         waiter.wake(self)
                     else:
-                        ready(waiter)
+                        ready(waiter)  # type: ignore[arg-type]
             if completion & WRITABLE:
                 descriptor.writable = True
                 waiter = descriptor.writer
@@ -313,12 +314,12 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
                     if waiter.__class__ is Crowd:
                         waiter.wake(self)
                     else:
-                        ready(waiter)
+                        ready(waiter)  # type: ignore[arg-type]
             if completion & NOT_PLAIN:
                 descriptor.drains = False
                 if completion & PRIORITY and isinstance(descriptor.reader, Crowd):
                     waiters, descriptor.reader = descriptor.reader, None
-                    waiters.wake(self)       # a select() may be among them
+                    waiters.wake(self)  # a select() may be among them
         if self.mail:
             self._take_mail()
 
@@ -330,7 +331,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
             if suspicious:
                 self.poll(DEADLOCK_PATIENCE)
                 if not ready and not self.calls:
-                    suspicious = False       # only what the loop reports could change the verdict
+                    suspicious = False  # only what the loop reports could change the verdict
                     self._check_deadlock()
             else:
                 self.poll(-1)
@@ -356,7 +357,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
     def _take_mail(self) -> None:
         mail = self.mail
-        for _ in range(len(mail)):          # what comes meanwhile waits for the next turn
+        for _ in range(len(mail)):  # what comes meanwhile waits for the next turn
             self.calls.append(mail.popleft())
 
     def _hand_over_timeouts(self) -> None:
@@ -371,9 +372,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         """Call `cb` in the hub at the next turn. It must not block."""
         self.calls.append(partial(cb, *args, **kwargs) if args or kwargs else cb)
 
-    def schedule_call_global(
-        self, seconds: float, cb: Callable[..., object], *args: Any, **kwargs: Any
-    ) -> Timer:
+    def schedule_call_global(self, seconds: float, cb: Callable[..., object], *args: Any, **kwargs: Any) -> Timer:
         """Call `cb` in the hub once `seconds` have passed. It must not block."""
         return Timer(self, monotonic_ns() + int(seconds * 1e9), cb, args, kwargs)
 
@@ -427,7 +426,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         before = self.fds.get(descriptor.fd)
         self.fds[descriptor.fd] = descriptor
         if before is not None and before.awaited():
-            before.readable = before.writable = True   # they look, and wait on the new record
+            before.readable = before.writable = True  # they look, and wait on the new record
             self._rouse(before)
         descriptor.hub = self
         self.ops.extend((WATCH | descriptor.fd << 8, evtype | PRIORITY))
@@ -526,7 +525,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
     def throw_main(self, error: BaseException) -> None:
         """Raise `error` in the main greenlet at the next turn."""
-        if not self.main.dead:               # it can be, in a forked child
+        if not self.main.dead:  # it can be, in a forked child
             self.calls.append(partial(self.main.throw, error))
 
     def _check_deadlock(self) -> None:
@@ -545,6 +544,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
 
 def current_thread_is(hub: AbstractHub) -> bool:
+    """Whether `hub` is that of the calling thread."""
     return get_ident() == hub.thread
 
 
@@ -553,6 +553,7 @@ def _foreign_threads() -> bool:
 
 
 def oserror(code: int) -> OSError:
+    """The exception for an errno."""
     import os
 
     return OSError(code, os.strerror(code))

@@ -20,7 +20,7 @@ from .abc import AbstractHub
 
 _thread: Any = thread_local()
 _chosen: type[AbstractHub] | None = None
-_hubs: list[AbstractHub] = []                # of all threads; replaced, never changed in place
+_hubs: list[AbstractHub] = []  # of all threads; replaced, never changed in place
 
 
 class _ThreadEnd:
@@ -95,7 +95,7 @@ def drop_hub() -> None:
     for holder in {hub.main, getcurrent()}:
         if getattr(holder, "hub", None) is hub:
             del holder.hub  # type: ignore[attr-defined]
-    hub.close()
+    hub.close()  # type: ignore[union-attr]
 
 
 def retire(hub: AbstractHub) -> None:
@@ -113,7 +113,7 @@ def forget_inherited() -> list[AbstractHub]:
     global _hubs
     inherited, _hubs = _hubs, []
     for hub in inherited:
-        hub.closed = True                    # first: what ends now must not close its loop
+        hub.closed = True  # first: what ends now must not close its loop
     vars(_thread).clear()
     current = getcurrent()
     if getattr(current, "hub", None) is not None:
@@ -128,13 +128,13 @@ def get_default_hub() -> type[AbstractHub]:
 
 
 def _install(hub: AbstractHub) -> AbstractHub:
-    from . import fork, signals              # noqa: F401 - they stand above this module
+    from . import fork, signals  # noqa: F401 - they stand above this module
 
     global _hubs
     _thread.hub = hub
     _thread.end = _ThreadEnd(hub)
     hub.main = getattr(_thread, "main", hub.main)
-    hub.main.hub = hub  # type: ignore[attr-defined]
+    hub.main.hub = hub  # type: ignore[attr-defined, union-attr]
     _hubs = [*_hubs, hub]
     signals.install(hub)
     return hub

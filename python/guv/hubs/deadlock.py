@@ -29,8 +29,10 @@ def handlers_may_help() -> bool:
         return not rule
     import signal
 
+    from . import signals
+
     for number in signal.valid_signals():
-        handler = signal.getsignal(number)
+        handler = signals.unwrap(signal.getsignal(number))
         if callable(handler) and handler is not signal.default_int_handler:
             return True
     return False

@@ -32,7 +32,7 @@ class Crowd(list[Any]):
                 hub.calls.append(waiter)
 
 
-Waiter = Union[greenlet, Crowd, None]
+Waiter = Union[greenlet, Crowd, None]  # noqa: UP007 - evaluated at run time, on 3.10 too
 
 
 class Descriptor:
@@ -43,15 +43,15 @@ class Descriptor:
     """
 
     __slots__ = (
-        "fd",        # the number; constant
-        "events",    # for an owned socket: READ or READ|WRITE, what it is registered for
-        "hub",       # the hub it is registered with, None before the first wait
-        "reader",    # who waits for input: None, a greenlet, or a Crowd
-        "writer",    # the same for output
-        "readable",  # hint: an input call is worth trying
-        "writable",  # hint: an output call is worth trying
         "drains",    # a short read proves that nothing is left (TCP without urgent data or hang-up)
         "error",     # errno that ended the registration (EBADF: closed), 0 while it lives
+        "events",    # for an owned socket: READ or READ|WRITE, what it is registered for
+        "fd",        # the number; constant
+        "hub",       # the hub it is registered with, None before the first wait
+        "readable",  # hint: an input call is worth trying
+        "reader",    # who waits for input: None, a greenlet, or a Crowd
+        "writable",  # hint: an output call is worth trying
+        "writer",    # the same for output
     )  # fmt: skip
 
     def __init__(self, fd: int) -> None:

@@ -43,16 +43,16 @@ class Hub(AbstractHub):
         self._epoll = epoll()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(self._bell, IN | EDGE)
-        self._heap: list[tuple[int, int, int]] = []    # deadline, order of arrival, token
-        self._deadlines: dict[int, tuple[int, int]] = {}   # token -> its live entry in the heap
-        self._masks: dict[int, int] = {}               # what each descriptor is registered for
+        self._heap: list[tuple[int, int, int]] = []  # deadline, order of arrival, token
+        self._deadlines: dict[int, tuple[int, int]] = {}  # token -> its live entry in the heap
+        self._masks: dict[int, int] = {}  # what each descriptor is registered for
         self._arrivals = 0
 
     def exchange(self, timeout: int) -> Iterable[int]:
         results = self._submit()
         heap, deadlines = self._heap, self._deadlines
         while heap and deadlines.get(heap[0][2]) != heap[0][:2]:
-            heapq.heappop(heap)              # cancelled or moved
+            heapq.heappop(heap)  # cancelled or moved
         if results:
             timeout = 0
         elif timeout and heap:
@@ -119,14 +119,14 @@ class Hub(AbstractHub):
         """Register or register again; either way the kernel looks at the readiness afresh."""
         first, second = self._epoll.register, self._epoll.modify
         if fd in self._masks and not quiet:
-            first, second = second, first
+            first, second = second, first  # type: ignore[assignment]
         try:
             try:
                 first(fd, mask)
-            except (FileExistsError, FileNotFoundError):   # the number means another file by now
+            except (FileExistsError, FileNotFoundError):  # the number means another file by now
                 second(fd, mask)
             self._masks[fd] = mask
-        except PermissionError:                            # a regular file is always ready
+        except PermissionError:  # a regular file is always ready
             results.append(fd << 16 | READABLE | WRITABLE)
         except OSError as error:
             if not (quiet and error.errno == errno.EBADF):

@@ -28,7 +28,7 @@ from .current import all_hubs, forget_inherited
 _kept: list[Any] = []
 
 _WARNING = r"This process \(pid=\d+\) is multi-threaded"
-_filter: Any = None                          # what we have put into warnings.filters
+_filter: Any = None  # what we have put into warnings.filters
 
 
 def after_in_child() -> None:

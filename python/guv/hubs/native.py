@@ -32,13 +32,13 @@ class Call:
         args: tuple[Any, ...], undo: Callable[[Any], object] | None,
     ) -> None:  # fmt: skip
         self.hub = hub
-        self.waiter: greenlet | None = waiter    # hub's thread; None once it gave up
+        self.waiter: greenlet | None = waiter  # hub's thread; None once it gave up
         self.function = function
         self.args = args
         self.undo = undo
-        self.done = False                        # set in the hub's thread
-        self.abandoned = False                   # set there too, read by the native thread
-        self.ran = False                         # native thread; these three before the mail is sent
+        self.done = False  # set in the hub's thread
+        self.abandoned = False  # set there too, read by the native thread
+        self.ran = False  # native thread; these three before the mail is sent
         self.value: Any = None
         self.error: BaseException | None = None
 

@@ -83,15 +83,13 @@ class _Pipe(Descriptor):
 class HandlerGreenlet(greenlet):
     """Runs a handler beside the greenlet that it interrupted, in the name of the main greenlet."""
 
-    def __init__(
-        self, plumbing: Plumbing, parent: greenlet, signum: int, frame: FrameType | None
-    ) -> None:
+    def __init__(self, plumbing: Plumbing, parent: greenlet, signum: int, frame: FrameType | None) -> None:
         super().__init__(None, parent)
         self.plumbing = plumbing
         self.hub = plumbing.hub
         self.signum = signum
         self.frame = frame
-        self.error: BaseException | None = None
+        self.error: BaseException | None = None  # type: ignore[assignment]
         main = plumbing.hub.main
         if getcurrent() is not main:
             self.gr_context = main.gr_context
@@ -104,7 +102,7 @@ class HandlerGreenlet(greenlet):
             if self.parent is self.hub:
                 self.hub.throw_main(error)
             else:
-                self.error = error           # the interrupted greenlet sees to it
+                self.error = error  # the interrupted greenlet sees to it
 
 
 class Plumbing:
@@ -112,17 +110,14 @@ class Plumbing:
 
     def __init__(self, hub: AbstractHub) -> None:
         self.hub = hub
-        self.pending: dict[int, FrameType | None] = {}   # put off: signal -> where it landed
-        self.real: set[int] = set()          # signals read from the pipe, their handler is due
-        self.echoes: set[int] = set()        # signals tripped by us, their handler is due
-        self.trips: dict[int, int] = {}      # bytes in the pipe that are ours
-        self.pausing: list[greenlet] = []    # greenlets in signal.pause()
-        self.delivered = 0                   # handlers that have run
-        self.turning = {
-            function.__code__
-            for function in (type(hub).exchange, AbstractHub.poll, AbstractHub.wait)
-        }
-        self.program_fd = -1                 # the program's own wakeup descriptor
+        self.pending: dict[int, FrameType | None] = {}  # put off: signal -> where it landed
+        self.real: set[int] = set()  # signals read from the pipe, their handler is due
+        self.echoes: set[int] = set()  # signals tripped by us, their handler is due
+        self.trips: dict[int, int] = {}  # bytes in the pipe that are ours
+        self.pausing: list[greenlet] = []  # greenlets in signal.pause()
+        self.delivered = 0  # handlers that have run
+        self.turning = {function.__code__ for function in (type(hub).exchange, AbstractHub.poll, AbstractHub.wait)}
+        self.program_fd = -1  # the program's own wakeup descriptor
         self.program_warns = True
         self.out, self.into = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.name = os.readlink(f"/proc/self/fd/{self.out}")
@@ -145,7 +140,7 @@ class Plumbing:
         if signum in self.real:
             self.real.discard(signum)
         elif signum in self.echoes and signum not in self.pending:
-            self.echoes.discard(signum)      # it has been handled meanwhile
+            self.echoes.discard(signum)  # it has been handled meanwhile
             return None
         self.echoes.discard(signum)
         current = getcurrent()
@@ -197,7 +192,7 @@ class Plumbing:
     def _handle_beside(self, current: greenlet, signum: int, frame: FrameType | None) -> None:
         hub = self.hub
         beside = HandlerGreenlet(self, current, signum, frame)
-        hub.ready.append(current)            # in case the handler waits for something
+        hub.ready.append(current)  # in case the handler waits for something
         try:
             beside.switch()
         finally:
@@ -212,7 +207,7 @@ class Plumbing:
         """Take what the pipe holds; the program's share goes on to its own descriptor."""
         try:
             arrived = os_read(self.out, 4096)
-        except OSError:                      # empty, or closed by a program that closes all
+        except OSError:  # empty, or closed by a program that closes all
             return
         for signum in arrived:
             ours = self.trips.get(signum, 0)
@@ -236,7 +231,7 @@ class Plumbing:
         """Give the program's wakeup descriptor back to the interpreter."""
         try:
             set_wakeup_fd(self.program_fd, warn_on_full_buffer=self.program_warns)
-        except (ValueError, OSError):        # not the main thread, or that descriptor is closed
+        except (ValueError, OSError):  # not the main thread, or that descriptor is closed
             _reset_wakeup_fd()
         self.hub.forget(self.out)
         if pipe_too:
@@ -252,9 +247,7 @@ def _trip(signum: int) -> object:
     """An object that trips `signum` when it is dropped, without running a line of Python."""
     kind = _trips.get(signum)
     if kind is None:
-        kind = _trips[signum] = type(
-            "Trip", (), {"__slots__": (), "__del__": partial(interrupt_main, signum)}
-        )
+        kind = _trips[signum] = type("Trip", (), {"__slots__": (), "__del__": partial(interrupt_main, signum)})  # type: ignore[arg-type]
     made: object = kind()
     return made
 
@@ -294,7 +287,7 @@ def install(hub: AbstractHub) -> None:
     global _plumbing
     try:
         _plumbing = Plumbing(hub)
-    except ValueError:                       # set_wakeup_fd(): not the main thread
+    except ValueError:  # set_wakeup_fd(): not the main thread
         return
     for signum in valid_signals():
         handler = getsignal(signum)

@@ -22,6 +22,8 @@ from .wire import ARM
 
 
 class HasFileno(Protocol):
+    """An object over a descriptor: a socket, a file, a connection of some library."""
+
     def fileno(self) -> int: ...
 
 
@@ -84,7 +86,7 @@ def sleep_until(deadline: int) -> None:
         if not hub.drop_timer(token, current):
             unpark(hub, current)
         raise
-    if hub.timers[token] is current:         # resumed by a foreign switch(), not by the timer
+    if hub.timers[token] is current:  # resumed by a foreign switch(), not by the timer
         hub.drop_timer(token, current)
 
 
@@ -120,7 +122,7 @@ def trampoline(
         descriptor = hub.descriptor(number)
     hub.ops.extend((ARM | number << 8, evtype))
     if evtype == READ and timeout is None and descriptor.reader is None:
-        descriptor.readable = False          # by far the most frequent wait
+        descriptor.readable = False  # by far the most frequent wait
         descriptor.reader = current
         try:
             hub.ready.popleft().switch()
@@ -138,7 +140,7 @@ def trampoline(
     if descriptor.error:
         raise oserror(descriptor.error)
     wait_armed(hub, descriptor, evtype, current, timeout, timeout_exc)
-    return evtype & (descriptor.readable * READ | descriptor.writable * WRITE)
+    return evtype & (descriptor.readable * READ | descriptor.writable * WRITE)  # type: ignore[no-any-return]
 
 
 def wait_armed(
@@ -151,7 +153,7 @@ def wait_armed(
 ) -> None:
     """Wait for an event of a descriptor that has been armed or is watched."""
     waiter: Any = current if evtype != READ | WRITE else _Either(hub, descriptor, current)
-    waiter: Any = current if evtype != READ | WRITE else _Either(hub, descriptor, current)
+    waiter: Any = current if evtype != READ | WRITE else _Either(hub, descriptor, current)  # type: ignore[no-redef]
     descriptor.join(evtype, waiter)
     token = -1
     expiry = None
@@ -166,7 +168,7 @@ def wait_armed(
                 break
             if evtype & (descriptor.readable * READ | descriptor.writable * WRITE):
                 break
-            descriptor.join(evtype, waiter)   # resumed by a foreign switch()
+            descriptor.join(evtype, waiter)  # resumed by a foreign switch()
     except BaseException:
         if waiter is not current:
             waiter.waiter = None
@@ -204,9 +206,7 @@ class _Expiry:
 
     __slots__ = ("current", "descriptor", "evtype", "expired", "hub", "waiter")
 
-    def __init__(
-        self, hub: AbstractHub, descriptor: Descriptor, evtype: int, waiter: Any, current: greenlet
-    ) -> None:
+    def __init__(self, hub: AbstractHub, descriptor: Descriptor, evtype: int, waiter: Any, current: greenlet) -> None:
         self.hub = hub
         self.descriptor = descriptor
         self.evtype = evtype
@@ -218,4 +218,3 @@ class _Expiry:
         if self.descriptor.leave(self.evtype, self.waiter):
             self.expired = True
             self.hub.ready.append(self.current)
-

@@ -10,8 +10,8 @@ from typing import Any
 from .. import support
 from ._plan import GROUPS, OFF_BY_DEFAULT
 
-_patched: dict[str, list[str]] = {}          # group -> what was replaced, "module.path"
-_saved: dict[tuple[str, str], Any] = {}      # (module, path) -> what was there before
+_patched: dict[str, list[str]] = {}  # group -> what was replaced, "module.path"
+_saved: dict[tuple[str, str], Any] = {}  # (module, path) -> what was there before
 
 
 def monkey_patch(**modules: bool) -> None:
@@ -27,9 +27,8 @@ def monkey_patch(**modules: bool) -> None:
     everything = modules.pop("all", True not in modules.values())
     unknown = sorted(set(modules) - set(GROUPS) - set(support.SUPPORTED))
     if unknown:
-        raise TypeError(
-            f"monkey_patch() can't patch {', '.join(unknown)}; it knows {', '.join(sorted({*GROUPS, *support.SUPPORTED}))}"
-        )
+        known = ", ".join(sorted({*GROUPS, *support.SUPPORTED}))
+        raise TypeError(f"monkey_patch() can't patch {', '.join(unknown)}; it knows {known}")
     for group in GROUPS:
         wanted = modules.get(group, everything and group not in OFF_BY_DEFAULT)
         if wanted and group not in _patched:

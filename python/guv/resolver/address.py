@@ -38,20 +38,18 @@ def encoded(host: Any) -> Any:
     return host.encode("idna") if isinstance(host, str) else host
 
 
-def literal(
-    host: bytes | None, port: bytes | None, family: int, kind: int, proto: int, flags: int
-) -> Answer | None:
+def literal(host: bytes | None, port: bytes | None, family: int, kind: int, proto: int, flags: int) -> Answer | None:
     """The answer of `getaddrinfo` where nothing has to be looked up, else None. Never yields."""
     if port is not None and not port.isdigit():
-        return None                          # the name of a service
+        return None  # the name of a service
     if host and host[0] not in _DIGITS and b":" not in host:
         return None
     try:
         return raw_getaddrinfo(  # type: ignore[no-any-return]
-            host, port, family, kind, proto, flags | AI_NUMERICHOST | (port and AI_NUMERICSERV or 0)
+            host, port, family, kind, proto, flags | AI_NUMERICHOST | ((port and AI_NUMERICSERV) or 0)
         )
     except OSError:
-        return None                          # the real call will say what is wrong
+        return None  # the real call will say what is wrong
 
 
 def is_address(host: bytes, family: int) -> bool:
@@ -79,7 +77,7 @@ def numeric(address: Any, family: int) -> Any:
     except (OSError, TypeError, ValueError):
         pass
     if not isinstance(host, (str, bytes, bytearray)):
-        return address                       # the socket raises the TypeError
+        return address  # the socket raises the TypeError
     name = bytes(encoded(host))
     if name in NO_LOOKUP or is_address(name, family):
         return address

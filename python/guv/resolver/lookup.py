@@ -22,7 +22,7 @@ from .pool import QUEUED, Job, pool
 Answer = list[tuple[int, int, int, str, Any]]
 
 
-_shared: dict[tuple[Any, ...], Lookup] = {}    # by hub and arguments
+_shared: dict[tuple[Any, ...], Lookup] = {}  # by hub and arguments
 os.register_at_fork(after_in_child=_shared.clear)
 
 
@@ -40,7 +40,7 @@ class Lookup:
     ) -> None:
         self.waiters: list[greenlet] = []
         self.done = False
-        self.key = key                       # its place in `_shared`
+        self.key = key  # its place in `_shared`
         self.job = Job(hub, function, args, self.finished)
         pool.submit(self.job)
 
@@ -72,7 +72,7 @@ class Lookup:
             return job.result
         if len(self.waiters) == 1:
             raise job.error
-        raise type(job.error)(*job.error.args)   # one each: tracebacks must not mix
+        raise type(job.error)(*job.error.args)  # one each: tracebacks must not mix
 
 
 def call(function: Callable[..., Any], *args: Any) -> Any:
@@ -87,9 +87,7 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
     return Lookup(hub, function, args).wait(hub, current)
 
 
-def getaddrinfo(
-    host: bytes | None, port: bytes | None, family: int, kind: int, proto: int, flags: int
-) -> Answer:
+def getaddrinfo(host: bytes | None, port: bytes | None, family: int, kind: int, proto: int, flags: int) -> Answer:
     """`_socket.getaddrinfo` with an encoded host; yields until the answer is there."""
     current = getcurrent()
     hub = hub_of(current)

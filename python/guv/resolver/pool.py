@@ -38,10 +38,10 @@ class Job:
         self.hub = hub
         self.call = call
         self.args = args
-        self.finished = finished             # called in the hub, once, when the call has returned
+        self.finished = finished  # called in the hub, once, when the call has returned
         self.result: Any = None
         self.error: BaseException | None = None
-        self.state = QUEUED                  # changed under the pool's lock; any thread may look
+        self.state = QUEUED  # changed under the pool's lock; any thread may look
 
     def run(self) -> None:
         try:
@@ -51,7 +51,7 @@ class Job:
         try:
             self.hub.call_soon_threadsafe(self._finish)
         except (HubClosedError, OSError):
-            pass                             # nobody is there any more who could be told
+            pass  # nobody is there any more who could be told
 
     def _finish(self) -> None:
         self.hub.jobs -= 1
@@ -63,8 +63,8 @@ class Pool:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
-        self.threads = 0                     # protected by the lock
-        self.queue: deque[Job] = deque()     # protected by the lock
+        self.threads = 0  # protected by the lock
+        self.queue: deque[Job] = deque()  # protected by the lock
         self.lock = allocate_lock()
 
     def submit(self, job: Job) -> None:
@@ -78,7 +78,7 @@ class Pool:
             self.threads += 1
         try:
             start_new_thread(self._work, ())
-        except RuntimeError:                 # no more threads, or the interpreter is ending
+        except RuntimeError:  # no more threads, or the interpreter is ending
             with self.lock:
                 self.threads -= 1
                 if self.threads or job.state != QUEUED:
@@ -92,7 +92,7 @@ class Pool:
         with self.lock:
             if job.state != QUEUED:
                 return False
-            job.state = WITHDRAWN            # the thread that comes to it passes it over
+            job.state = WITHDRAWN  # the thread that comes to it passes it over
         job.hub.jobs -= 1
         return True
 

@@ -16,7 +16,7 @@ from ..wsgi._head import Environ
 if TYPE_CHECKING:
     from .gunicorn_worker import GuvWSGIWorker
 
-_UNLIMITED = 1 << 20     # gunicorn's 0 for the length of a line
+_UNLIMITED = 1 << 20  # gunicorn's 0 for the length of a line
 
 
 class GunicornServer(WSGIServer):
@@ -62,7 +62,7 @@ class GunicornServer(WSGIServer):
         if worker.nr >= worker.max_requests and worker.alive:
             worker.log.info("Autorestarting worker after current request.")
             worker.alive = False
-            self.stopping = True             # this reply is the connection's last
+            self.stopping = True  # this reply is the connection's last
             worker._wake()
         return super().begin_request(handler)
 
@@ -128,15 +128,13 @@ def _networks(allowed: Any) -> list[Any] | None:
 
 def _within(address: str, networks: list[Any]) -> bool:
     if not address:
-        return True                          # a Unix socket
+        return True  # a Unix socket
     return any(ipaddress.ip_address(address) in network for network in networks)
 
 
 def _request(environ: Environ) -> SimpleNamespace:
     """As much of gunicorn's request object as its logger and hooks look at."""
-    headers = [
-        (key[5:].replace("_", "-"), value) for key, value in environ.items() if key.startswith("HTTP_")
-    ]
+    headers = [(key[5:].replace("_", "-"), value) for key, value in environ.items() if key.startswith("HTTP_")]
     return SimpleNamespace(
         method=environ["REQUEST_METHOD"],
         uri=environ["REQUEST_URI"],

@@ -11,7 +11,7 @@ from typing import Any
 Callback = Callable[[], object]
 
 _waiting: dict[str, list[Callback]] = {}
-_for_any: list[Callback] = []            # wait for the first module that is not of the standard library
+_for_any: list[Callback] = []  # wait for the first module that is not of the standard library
 
 
 class _Finder:
@@ -22,7 +22,7 @@ class _Finder:
     ) -> ModuleSpec | None:
         if _for_any and "." not in name and name not in sys.stdlib_module_names and name != "guv":
             callbacks = _for_any[:]
-            _for_any.clear()                 # first: what they import comes here again
+            _for_any.clear()  # first: what they import comes here again
             for callback in callbacks:
                 callback()
         if name not in _waiting:
@@ -70,7 +70,7 @@ def _notify_after(spec: ModuleSpec) -> None:
     def exec_module(module: ModuleType) -> None:
         run(module)
         if module.__name__ != name:
-            return                           # a loader that serves several modules
+            return  # a loader that serves several modules
         loader.exec_module = run
         for callback in _waiting.pop(name, ()):
             callback()

@@ -47,8 +47,8 @@ class NativeThread:
     """Runs calls one after the other in a thread of the operating system."""
 
     def __init__(self) -> None:
-        self._jobs: deque[_Job | None] = deque()     # None: end
-        self._bell = allocate_lock()                 # held while there is nothing to do
+        self._jobs: deque[_Job | None] = deque()  # None: end
+        self._bell = allocate_lock()  # held while there is nothing to do
         self._bell.acquire()
         self._started = False
 
@@ -86,7 +86,7 @@ def _ring(bell: Any) -> None:
     try:
         bell.release()
     except RuntimeError:
-        pass                                 # rung already
+        pass  # rung already
 
 
 def _end(jobs: deque[_Job | None], bell: Any) -> None:
@@ -110,5 +110,5 @@ def _work(jobs: deque[_Job | None], bell: Any) -> None:
             try:
                 job.hub.call_soon_threadsafe(job.finish)
             except HubClosedError:
-                pass                         # nobody waits any more
+                pass  # nobody waits any more
             job = None

@@ -26,9 +26,9 @@ from ..server import Server
 from ..timeout import Timeout
 from ..wsgi import ALREADY_HANDLED
 
-_BEAT = 1.0          # seconds between two signs of life to the master, at most
+_BEAT = 1.0  # seconds between two signs of life to the master, at most
 _NEVER = float("inf")
-_LAST_WORDS = 1.0    # seconds that killed requests have for their cleaning up
+_LAST_WORDS = 1.0  # seconds that killed requests have for their cleaning up
 
 
 class GuvWorker(AsyncWorker):  # type: ignore[misc]
@@ -81,7 +81,7 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
             connected,
             concurrency=self.worker_connections,
             ssl_context=ssl_context(self.cfg) if self.cfg.is_ssl else None,
-            close_connections=False,         # gunicorn does
+            close_connections=False,  # gunicorn does
             on_idle=self._wake,
         )
 
@@ -93,7 +93,7 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
         for client, deadline in list(self.waiting.values()):
             if now is None or now >= deadline:
                 try:
-                    _originals.RawSocket.shutdown(client, _originals.SHUT_RD)    # under TLS too
+                    _originals.RawSocket.shutdown(client, _originals.SHUT_RD)  # under TLS too
                 except OSError:
                     pass
 
@@ -117,7 +117,7 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
         try:
             _originals.os_write(self.PIPE[1], b".")
         except BlockingIOError:
-            pass                             # full of wake-ups
+            pass  # full of wake-ups
 
     # ---- connections ----
 
@@ -148,10 +148,10 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
         try:
             return bool(super().handle_request(listener_name, req, sock, addr))
         except GreenletExit:
-            raise StopIteration from None    # killed at the end of the graceful timeout
+            raise StopIteration from None  # killed at the end of the graceful timeout
         finally:
             if not self.alive:
-                self._wake()                 # that was the last of --max-requests
+                self._wake()  # that was the last of --max-requests
 
     def is_already_handled(self, respiter: Any) -> bool:
         """Whether the application has answered on the socket itself, as a websocket does."""

@@ -28,7 +28,7 @@ _IN_THREADS = (
     "rollback", "select_db", "set_character_set", "set_server_option", "shutdown", "stat", "store_result",
 )  # fmt: skip
 
-_inside: set[int] = set()    # native threads that run a call for a greenlet
+_inside: set[int] = set()  # native threads that run a call for a greenlet
 
 
 def patch() -> None:
@@ -103,7 +103,7 @@ def _abort(connection: Any) -> None:
     try:
         broken = socket.socket(fileno=os.dup(connection.fileno()))
     except (OSError, MySQLdb.Error):
-        return                               # closed already
+        return  # closed already
     with broken:
         try:
             broken.shutdown(socket.SHUT_RDWR)

@@ -19,7 +19,7 @@ from . import require
 
 MINIMUM = (3, 2)
 
-_NOTHING_READY = 0       # what a generator is sent when the interval is over
+_NOTHING_READY = 0  # what a generator is sent when the interval is over
 _TimedOut: type[Exception] = getattr(psycopg.errors, "_WaitTimeout", psycopg.errors.ConnectionTimeout)
 
 
@@ -30,9 +30,7 @@ def patch() -> None:
     waiting.wait_conn = wait_conn
 
 
-def wait(
-    gen: Generator[int, int, Any], fileno: int, interval: float = 0.0, timeout: float | None = None
-) -> Any:
+def wait(gen: Generator[int, int, Any], fileno: int, interval: float = 0.0, timeout: float | None = None) -> Any:
     """Run a generator that yields what to wait for on `fileno`; its result. Yields.
 
     It gets a turn at least every `interval` seconds. Raises psycopg's own exception after `timeout` seconds.
@@ -45,15 +43,13 @@ def wait(
             if ready:
                 wanted = gen.send(ready)
             else:
-                gen.send(_NOTHING_READY)     # what it wants has not changed
+                gen.send(_NOTHING_READY)  # what it wants has not changed
             _check(deadline)
     except StopIteration as end:
         return end.value
 
 
-def wait_conn(
-    gen: Generator[tuple[int, int], int, Any], interval: float = 0.0, timeout: float | None = None
-) -> Any:
+def wait_conn(gen: Generator[tuple[int, int], int, Any], interval: float = 0.0, timeout: float | None = None) -> Any:
     """As `wait`, for a generator that connects: it tells which descriptor, too. Yields."""
     deadline = None if timeout is None else monotonic() + timeout
     try:

@@ -58,12 +58,12 @@ class _TimedOut(Exception):
 def _cancel(connection: Any) -> None:
     """Ask the server to give up the query: it would hold its locks until it is done."""
     if connection.status == extensions.STATUS_SETUP:
-        return                               # there is no session yet
+        return  # there is no session yet
 
     try:
         connection.cancel()
     except psycopg2.Error:
-        pass                                 # the connection is gone, and the query with it
+        pass  # the connection is gone, and the query with it
 
 
 def copy_expert(cursor: Any, sql: str, file: Any, size: int = 8192) -> None:

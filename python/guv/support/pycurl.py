@@ -76,9 +76,9 @@ class _Transfer:
         self._multi = _CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
-        self._group: Any = None              # the epoll object of a transfer under way
-        self._masks: dict[int, int] = {}     # what libcurl wants of which descriptor
-        self._due: float | None = None       # when libcurl wants to be called at the latest
+        self._group: Any = None  # the epoll object of a transfer under way
+        self._masks: dict[int, int] = {}  # what libcurl wants of which descriptor
+        self._due: float | None = None  # when libcurl wants to be called at the latest
 
     def close(self) -> None:
         self._multi.close()
@@ -127,7 +127,7 @@ class _Transfer:
                 try:
                     self._group.unregister(fd)
                 except OSError:
-                    pass                     # closed already
+                    pass  # closed already
         else:
             mask = _EVENTS.get(what, 0)
             try:
@@ -135,7 +135,7 @@ class _Transfer:
                     self._group.modify(fd, mask)
                 else:
                     self._group.register(fd, mask)
-            except FileNotFoundError:        # the number has been closed and opened again meanwhile
+            except FileNotFoundError:  # the number has been closed and opened again meanwhile
                 self._group.register(fd, mask)
             self._masks[fd] = mask
 

@@ -100,7 +100,7 @@ def zmq_poll(sockets: list[tuple[Any, int]], timeout: float = -1) -> list[tuple[
         while True:
             left = None if deadline is None else max(0.0, deadline - _originals.monotonic())
             expired = not _wait(zmq_sockets, group.fileno(), left)
-            group.poll(0)                    # takes the edges, so that the next wait is for new ones
+            group.poll(0)  # takes the edges, so that the next wait is for new ones
             ready = _poll_now(sockets, 0)
             for sock in zmq_sockets:
                 _wake_others(sock)

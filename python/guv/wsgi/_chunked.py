@@ -14,7 +14,7 @@ from ._head import split_field
 from ._limits import Limits
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})((?:[ \t]*;[\t -~\x80-\xff]*)?)")
-_EXTENSIONS = 16384     # bytes in all the extensions of a body
+_EXTENSIONS = 16384  # bytes in all the extensions of a body
 
 # where the decoder stands
 _SIZE, _DATA, _DATA_END, _TRAILER, _DONE = range(5)
@@ -28,9 +28,9 @@ class ChunkedDecoder:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._state = _SIZE
-        self._line = b""         # a line, or the end of a chunk, that has not fully arrived
-        self._left = 0           # bytes that the chunk still has
-        self._total = 0          # bytes of the body up to the end of this chunk
+        self._line = b""  # a line, or the end of a chunk, that has not fully arrived
+        self._left = 0  # bytes that the chunk still has
+        self._total = 0  # bytes of the body up to the end of this chunk
         self._extensions = 0
         #: name and value of each trailer field, once `done`
         self.trailers: list[tuple[str, str]] = []

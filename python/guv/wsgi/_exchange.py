@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: What an application returns that has answered on the socket itself (a websocket).
 ALREADY_HANDLED: list[bytes] = []
 
-_JOINED = 65536          # bodies up to this size travel in one piece with their head
+_JOINED = 65536  # bodies up to this size travel in one piece with their head
 _LENGTH_LINE = re.compile(r"(?im)^content-length:[^\n]*\n")
 
 
@@ -76,7 +76,7 @@ class Exchange:
         except (GreenletExit, KeyboardInterrupt):
             self.keep = False
             raise
-        except BaseException as error:       # a Timeout or sys.exit() of the application, too
+        except BaseException as error:  # a Timeout or sys.exit() of the application, too
             self.handler.server.log_error(self.environ, error)
             self._fail("500 Internal Server Error", "The server failed to answer this request.")
 
@@ -112,7 +112,7 @@ class Exchange:
                 if self.head_sent:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
-                exc_info = None              # no cycle with the traceback
+                exc_info = None  # no cycle with the traceback
         elif self.head is not None:
             raise BadResponse("start_response() was called twice without exc_info")
         self.head = ReplyHead(status, headers)

@@ -15,8 +15,8 @@ from ._errors import ClientDisconnected
 if TYPE_CHECKING:
     from ._exchange import Exchange
 
-_LONG = 1e6              # seconds: a timeout that means none
-_AT_ONCE = 1 << 20       # bytes that one system call may send before the others run
+_LONG = 1e6  # seconds: a timeout that means none
+_AT_ONCE = 1 << 20  # bytes that one system call may send before the others run
 
 
 class FileWrapper:
@@ -69,7 +69,7 @@ def send_file(exchange: Exchange, wrapper: FileWrapper) -> bool:
         except ConnectionError as error:
             raise ClientDisconnected(str(error)) from error
         if not sent:
-            break                            # the file was cut while it was being sent
+            break  # the file was cut while it was being sent
         offset += sent
         exchange.skip(sent)
     handler.transport.set_timeout(handler.sock, handler.limits.keep_alive)

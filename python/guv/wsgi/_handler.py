@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ._server import WSGIServer
 
 _RECEIVE = 65536
-_TURNS = 32              # requests that a busy connection may have served before the others run
-_LINGER = 2.0            # seconds to wait for the peer to take the last reply
+_TURNS = 32  # requests that a busy connection may have served before the others run
+_LINGER = 2.0  # seconds to wait for the peer to take the last reply
 _LINGER_BYTES = 1 << 20
 
 _NO_BODY = Input(None, 0, False)
@@ -107,7 +107,7 @@ class WSGIHandler:
         if body is not _NO_BODY:
             return self._end_body(exchange)
         if self.buffer and exchange.keep:
-            gyield()                         # a pipelining peer is not to keep the others waiting
+            gyield()  # a pipelining peer is not to keep the others waiting
         return exchange.keep
 
     # ---- what the exchange calls ----
@@ -148,7 +148,7 @@ class WSGIHandler:
         deadline = None if limits.head_timeout is None else monotonic() + limits.head_timeout
         try:
             while True:
-                while buffer[:2] == b"\r\n":     # robustness: empty lines before a request are skipped
+                while buffer[:2] == b"\r\n":  # robustness: empty lines before a request are skipped
                     buffer = buffer[2:]
                 if b"\r\n\r\n" in buffer and buffer[0] != 13:
                     return buffer

@@ -32,8 +32,8 @@ _TARGET = re.compile(r"[!-~\x80-\xff]+")
 _HOST = re.compile(r"(?:\[[0-9A-Za-z:.%~_-]+\]|[A-Za-z0-9\-._~%!$&'()*+;=]*)(?::[0-9]{0,5})?")
 _ABSOLUTE = re.compile(r"(?:http|https)://([^/?]+)", re.IGNORECASE)
 _VERSION = re.compile(r"HTTP/([0-9])\.[0-9]")
-_LONGEST_LENGTH = 18         # digits; more is beyond any body
-_REMEMBERED = 1024           # how many names, methods and hosts are remembered as valid
+_LONGEST_LENGTH = 18  # digits; more is beyond any body
+_REMEMBERED = 1024  # how many names, methods and hosts are remembered as valid
 
 _VERSIONS = {"HTTP/1.1": True, "HTTP/1.0": False}
 _methods = dict.fromkeys(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"), True)
@@ -218,7 +218,7 @@ def _set_target(method: str, target: str, environ: Environ) -> None:
         if match is None:
             raise BadRequest("the target is neither a path nor an http URL")
         environ["HTTP_HOST"] = match[1]
-        target = target[match.end():]
+        target = target[match.end() :]
         if target[:1] != "/":
             target = "/" + target
     path, _, environ["QUERY_STRING"] = target.partition("?")

@@ -38,8 +38,8 @@ class Input:
     def __init__(self, source: Source | None, length: int, expects_continue: bool) -> None:
         self._source = source
         self._decoder = ChunkedDecoder(source.limits) if length == CHUNKED and source else None
-        self._left = length      # bytes still to come from the source, if there is no decoder
-        self._buffer = b""       # decoded but not read yet
+        self._left = length  # bytes still to come from the source, if there is no decoder
+        self._buffer = b""  # decoded but not read yet
         self._expected = expects_continue
 
     @property

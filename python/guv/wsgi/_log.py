@@ -69,7 +69,7 @@ class AccessLog:
 
     def _trusts(self, address: str) -> bool:
         try:
-            parsed = ipaddress.ip_address(address or "127.0.0.1")    # a Unix socket is as local
+            parsed = ipaddress.ip_address(address or "127.0.0.1")  # a Unix socket is as local
         except ValueError:
             return False
         return any(parsed in network for network in self.trusted)

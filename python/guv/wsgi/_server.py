@@ -55,7 +55,7 @@ class WSGIServer(Server):
             ssl_context=ssl_context,
             handshake_timeout=handshake_timeout,
             proxy_protocol=proxy_protocol,
-            close_connections=False,         # the handlers do it
+            close_connections=False,  # the handlers do it
         )
         if application is not None:
             self.application: Application = application
@@ -82,7 +82,7 @@ class WSGIServer(Server):
         for handler in list(self.handlers):
             if handler.idle:
                 try:
-                    handler.sock.shutdown(socket.SHUT_RD)    # a request already received is still served
+                    handler.sock.shutdown(socket.SHUT_RD)  # a request already received is still served
                 except OSError:
                     pass
 

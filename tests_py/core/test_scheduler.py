@@ -1,0 +1,349 @@
+"""Greenthreads, timers, descriptors and sockets-level waits, on both hubs, in fresh processes."""
+
+import subprocess
+import sys
+
+import pytest
+
+HUBS = ["hub", "epoll"]
+
+CASES = {
+    "yielders_take_turns": (
+        """
+        log = []
+        def work(name):
+            for i in range(3):
+                log.append((name, i)); guv.gyield()
+            return name
+        threads = [guv.spawn(work, n) for n in "ab"]
+        assert not log
+        print([t.wait() for t in threads], log)
+        """,
+        "['a', 'b'] [('a', 0), ('b', 0), ('a', 1), ('b', 1), ('a', 2), ('b', 2)]",
+    ),
+    "sleepers_wake_in_order_of_deadline": (
+        """
+        order = []
+        def nap(ms):
+            guv.sleep(ms / 1000); order.append(ms)
+        for t in [guv.spawn(nap, ms) for ms in (30, 10, 20, 0, 5)]: t.wait()
+        print(order)
+        """,
+        "[0, 5, 10, 20, 30]",
+    ),
+    "kill_before_start_and_while_parked_ends_with_greenletexit": (
+        """
+        ran = []
+        early = guv.spawn(ran.append, 1); early.kill()
+        late = guv.spawn(guv.sleep, 60); guv.gyield(); late.kill()
+        for t in early, late:
+            try: t.wait()
+            except BaseException as e: ran.append(type(e).__name__)
+        print(ran)
+        """,
+        "['GreenletExit', 'GreenletExit']",
+    ),
+    "kill_of_a_ready_greenlet_does_not_shorten_its_next_wait": (
+        """
+        log = []
+        def work():
+            try: guv.gyield()
+            except guv.greenthread.GreenletExit: log.append("killed")
+            guv.sleep(0.01); log.append("slept")
+        import guv.greenthread
+        t = guv.spawn(work); guv.gyield(); t.kill(); log.append("caller"); t.wait()
+        print(log)
+        """,
+        "['killed', 'caller', 'slept']",
+    ),
+    "timeouts_nest_and_only_the_right_one_is_silent": (
+        """
+        log = []
+        with guv.Timeout(10):
+            with guv.Timeout(0.01, False): guv.sleep(5)
+            log.append("inner")
+            try:
+                with guv.Timeout(0.01) as t: guv.sleep(5)
+            except guv.Timeout as e: log.append(e is t)
+        log.append(t.pending); guv.sleep(0.02)
+        print(log)
+        """,
+        "['inner', True, False]",
+    ),
+    "close_wakes_the_waiter_with_ebadf": (
+        """
+        r, w = os.pipe()
+        def closer(): get_hub().forget(r); os.close(r)
+        guv.spawn(closer)
+        try: guv.trampoline(r, 1)
+        except OSError as e: print(errno.errorcode[e.errno])
+        """,
+        "EBADF",
+    ),
+    "several_waiters_on_one_descriptor_are_all_woken_in_order": (
+        """
+        r, w = os.pipe(); order = []
+        def wait(n): guv.trampoline(r, 1); order.append(n)
+        ts = [guv.spawn(wait, n) for n in range(4)]
+        guv.sleep(0.01); os.write(w, b"x")
+        for t in ts: t.wait()
+        print(order)
+        """,
+        "[0, 1, 2, 3]",
+    ),
+    "reader_and_writer_share_a_descriptor": (
+        """
+        a, b = socket.socketpair()
+        print(guv.trampoline(a, 2), guv.trampoline(a, 3), end=" ")
+        b.send(b"x"); print(guv.trampoline(a, 1), guv.trampoline(a, 3))
+        """,
+        "2 2 1 3",
+    ),
+    "wait_that_times_out_raises_what_it_was_told": (
+        """
+        r, w = os.pipe()
+        for exc in guv.Timeout, KeyError("mine"):
+            try: guv.trampoline(r, 1, 0.01, exc)
+            except (guv.Timeout, KeyError) as e: print(type(e).__name__, end=" ")
+        os.write(w, b"x"); print(guv.trampoline(r, 1, 5))
+        """,
+        "Timeout KeyError 1",
+    ),
+    "regular_file_is_always_ready": (
+        """
+        with open(sys.executable, "rb") as f: print(guv.trampoline(f, 1))
+        """,
+        "1",
+    ),
+    "reused_descriptor_number_wakes_only_its_new_owner": (
+        """
+        for i in range(200):
+            r, w = os.pipe(); t = guv.spawn(guv.trampoline, r, 1); guv.gyield()
+            os.write(w, b"x"); assert t.wait() == 1
+            os.close(r); os.close(w)
+        print("done", len([d for d in get_hub().fds.values() if d.reader and d.fd == r]))
+        """,
+        "done 0",
+    ),
+    "call_from_another_thread_runs_in_the_hub": (
+        """
+        from guv._originals import start_new_thread
+        hub, seen = get_hub(), []
+        from guv.event import Event
+        event = Event()
+        hub.jobs += 1
+        start_new_thread(lambda: hub.call_soon_threadsafe(event.send, 7), ())
+        print(event.wait())
+        """,
+        "7",
+    ),
+    "deadlock_names_who_waits": (
+        """
+        from guv.event import Event
+        try: Event().wait()
+        except guv.exceptions.DeadlockError as e: print("Event" in str(e))
+        """,
+        "True",
+    ),
+    "exception_in_a_greenthread_goes_to_its_waiter": (
+        """
+        def fail(): raise KeyError("x")
+        try: guv.spawn(fail).wait()
+        except KeyError as e: print(repr(e))
+        """,
+        "KeyError('x')",
+    ),
+    "listener_is_called_at_each_readiness_until_removed": (
+        """
+        r, w = os.pipe(); seen = []
+        hub = get_hub()
+        l = hub.add(1, r, lambda: seen.append(os.read(r, 1)))
+        for c in b"abc": os.write(w, bytes([c])); guv.sleep(0.005)
+        hub.remove(l); os.write(w, b"d"); guv.sleep(0.005); print(seen)
+        """,
+        "[b'a', b'b', b'c']",
+    ),
+    "timer_can_be_cancelled_and_moves_nobody_else": (
+        """
+        seen = []; hub = get_hub()
+        a = hub.schedule_call_global(0.01, seen.append, "a"); b = hub.schedule_call_global(0.01, seen.append, "b")
+        a.cancel(); a.cancel(); guv.sleep(0.03); print(seen)
+        """,
+        "['b']",
+    ),
+}
+
+
+def run(script: str, hub: str, timeout: float = 30) -> str:
+    """What a fresh interpreter prints that runs `script` on `hub`."""
+    lines = script.strip("\n").splitlines()
+    margin = min((len(x) - len(x.lstrip()) for x in lines if x.strip()), default=0)
+    body = "\n".join(x[margin:] for x in lines)
+    head = "import errno, os, socket, sys\nimport guv, guv.exceptions\nfrom guv.hubs import get_hub\n"
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", head + body],
+        capture_output=True, text=True, timeout=timeout, check=False,
+        env={**__import__("os").environ, "GUV_HUB": hub},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("hub", HUBS)
+@pytest.mark.parametrize("case", CASES)
+def test_scheduler(case: str, hub: str) -> None:
+    script, expected = CASES[case]
+    assert run(script, hub) == expected
+
+
+PATCHED = {
+    "threads_share_one_thread_of_the_system": (
+        """
+        guv.monkey_patch()
+        import threading
+        ids = set()
+        ts = [threading.Thread(target=lambda: ids.add(threading.get_native_id())) for _ in range(50)]
+        for t in ts: t.start()
+        for t in ts: t.join()
+        print(len(ids), threading.current_thread() is threading.main_thread())
+        """,
+        "1 True",
+    ),
+    "names_imported_before_the_patch_follow": (
+        """
+        from time import sleep
+        from threading import Lock
+        guv.monkey_patch()
+        import time, threading
+        print(sleep is time.sleep, Lock is threading.Lock)
+        """,
+        "True True",
+    ),
+    "sockets_echo_between_threads": (
+        """
+        guv.monkey_patch()
+        import threading
+        server = socket.create_server(("127.0.0.1", 0))
+        def serve():
+            while True:
+                conn, _ = server.accept()
+                threading.Thread(target=echo, args=(conn,), daemon=True).start()
+        def echo(conn):
+            with conn:
+                while data := conn.recv(4096): conn.sendall(data)
+        threading.Thread(target=serve, daemon=True).start()
+        total = []
+        def client(n):
+            with socket.create_connection(server.getsockname(), timeout=10) as c:
+                c.sendall(b"x" * n); got = 0
+                while got < n: got += len(c.recv(65536))
+                total.append(got)
+        ts = [threading.Thread(target=client, args=(n * 1000,)) for n in range(1, 21)]
+        for t in ts: t.start()
+        for t in ts: t.join()
+        print(sum(total))
+        """,
+        "210000",
+    ),
+    "recv_times_out_and_closed_socket_wakes_its_reader": (
+        """
+        guv.monkey_patch()
+        a, b = socket.socketpair(); a.settimeout(0.02)
+        try: a.recv(1)
+        except TimeoutError as e: print(e, end=" ")
+        a.settimeout(None); guv.spawn_after(0.01, a.close)
+        try: a.recv(1)
+        except OSError as e: print(errno.errorcode[e.errno], a.fileno())
+        """,
+        "timed out EBADF -1",
+    ),
+    "queue_event_and_semaphore_hand_over": (
+        """
+        guv.monkey_patch()
+        import queue, threading
+        q, e, s = queue.Queue(1), threading.Event(), threading.Semaphore(0)
+        def work():
+            for i in range(5): q.put(i)
+            e.set(); s.release()
+        threading.Thread(target=work).start()
+        print([q.get() for _ in range(5)], e.wait(5), s.acquire(timeout=5))
+        """,
+        "[0, 1, 2, 3, 4] True True",
+    ),
+    "patching_again_changes_nothing_and_a_wrong_keyword_is_refused": (
+        """
+        guv.monkey_patch(); import time; s = time.sleep; guv.monkey_patch()
+        try: guv.monkey_patch(sockets=True)
+        except TypeError as e: print(s is time.sleep, "sockets" in str(e))
+        """,
+        "True True",
+    ),
+    "import_loads_no_go": (
+        """
+        guv.monkey_patch()
+        print("_pyext" in open("/proc/self/maps").read())
+        """,
+        "False",
+    ),
+}
+
+
+@pytest.mark.parametrize("hub", HUBS)
+@pytest.mark.parametrize("case", PATCHED)
+def test_patched(case: str, hub: str) -> None:
+    script, expected = PATCHED[case]
+    assert run(script, hub) == expected
+
+
+PRIMITIVES = {
+    "event_wakes_all_and_times_out": (
+        """
+        from guv.event import Event
+        e = Event(); ts = [guv.spawn(e.wait) for _ in range(3)]; guv.gyield(); e.send(5)
+        print([t.wait() for t in ts], Event().wait(0.01))
+        """,
+        "[5, 5, 5] None",
+    ),
+    "killed_waiter_swallows_no_permit": (
+        """
+        from guv.semaphore import Semaphore
+        s = Semaphore(0); t = guv.spawn(s.acquire); guv.gyield(); s.release(); t.kill()
+        print(s.counter)
+        """,
+        "1",
+    ),
+    "queue_is_bounded_and_keeps_order": (
+        """
+        from guv.queue import Queue
+        q = Queue(2); most = []
+        def put():
+            for i in range(10): q.put(i); most.append(q.qsize())
+        guv.spawn(put); print([q.get() for _ in range(10)], max(most))
+        """,
+        "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9] 2",
+    ),
+    "channel_hands_over": (
+        """
+        from guv.queue import Channel
+        c = Channel(); t = guv.spawn(c.put, 7); guv.gyield(); print(c.qsize(), c.get()); t.wait()
+        """,
+        "0 7",
+    ),
+    "pool_runs_at_most_its_size": (
+        """
+        now, most = [0], []
+        def work(x):
+            now[0] += 1; most.append(now[0]); guv.sleep(0.002); now[0] -= 1; return x
+        p = guv.GreenPool(3); print(list(p.imap(work, range(10))), max(most)); p.waitall(); print(p.free())
+        """,
+        "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9] 3\n3",
+    ),
+}
+
+
+@pytest.mark.parametrize("hub", HUBS)
+@pytest.mark.parametrize("case", PRIMITIVES)
+def test_primitives(case: str, hub: str) -> None:
+    script, expected = PRIMITIVES[case]
+    assert run(script, hub) == expected
