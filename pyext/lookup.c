@@ -21,10 +21,15 @@ static void put(buffer *b, const void *bytes, size_t n) {
 
 static void put_int(buffer *b, int32_t value) { put(b, &value, sizeof value); }
 
+// The text is the C library's own, in the language of the process: Python puts it into gaierror.
+static const char *text_of(int status) { return status == 0 || status == EAI_SYSTEM ? "" : gai_strerror(status); }
+
 static void put_status(buffer *b, int status, int error, int32_t entries) {
+	const char *text = text_of(status);
 	put_int(b, status);
 	put_int(b, status == EAI_SYSTEM ? error : 0);
-	put_int(b, entries);
+	put_int(b, status == 0 ? entries : (int32_t)strlen(text));
+	put(b, text, strlen(text));
 }
 
 static int64_t addrinfo_size(const struct addrinfo *list, int32_t *entries) {
@@ -43,7 +48,7 @@ static buffer look_up_addresses(const guv_lookup_request *request, const char *h
 	if (status != 0)
 		list = NULL;
 	int32_t entries;
-	buffer b = {malloc(addrinfo_size(list, &entries)), 0};
+	buffer b = {malloc(addrinfo_size(list, &entries) + strlen(text_of(status))), 0};
 	if (b.at != NULL) {
 		put_status(&b, status, error, entries);
 		for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
@@ -71,7 +76,7 @@ static buffer look_up_name(const guv_lookup_request *request, const char *addres
 	int status = getnameinfo((struct sockaddr *)&aligned, (socklen_t)length, host, sizeof host, service, sizeof service, request->flags);
 	int error = errno;
 	size_t hosts = strlen(host), services = strlen(service);
-	buffer b = {malloc(5 * sizeof(int32_t) + hosts + services), 0};
+	buffer b = {malloc(5 * sizeof(int32_t) + hosts + services + strlen(text_of(status))), 0};
 	if (b.at != NULL) {
 		put_status(&b, status, error, status == 0 ? 1 : 0);
 		if (status == 0) {

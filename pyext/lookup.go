@@ -30,7 +30,7 @@ const (
 // Kind 1 is getnameinfo: the bytes of a sockaddr follow.
 //
 // Result, int32 in native order: status (0, an EAI_ error, or 1: does not fit), errno if the status is EAI_SYSTEM, number
-// of entries (for status 1 the size needed). Entries of getaddrinfo: family, type, protocol, length of the canonical name
+// of entries (for status 1 the size needed, for an EAI_ error the length of its text, which follows). Entries of getaddrinfo: family, type, protocol, length of the canonical name
 // (-1: none), length of the address, the name, the address. The entry of getnameinfo: lengths of host and service, then both.
 func Lookup(id, token, reqAddr, reqLen, resAddr, resCap int64) (code int64) {
 	defer rescue(&code)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import errno
 from array import array
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from .. import _border
 from .._originals import os_close
@@ -43,6 +45,8 @@ class Hub(AbstractHub):
         self._submit = extension.pyext_Submit
         self._wake = extension.pyext_Wake
         self._extension = extension
+        self._next_lookup = 0
+        self.unasked: deque[Any] = deque()  # lookups beyond the number that may run at once
         self._id = _border.check(
             extension.pyext_Open(
                 self._submissions.buffer_info()[0], SUBMISSIONS,
@@ -82,6 +86,25 @@ class Hub(AbstractHub):
             piece = array("q", ops[start : start + SUBMISSIONS])
             self._submissions[: len(piece)] = piece
             _border.check(self._submit(self._id, len(piece)))
+
+    def look_up(self, request: bytes, answer: array[int], finished: Callable[[], object]) -> int:
+        """Have a thread of Go's ask the C library; `finished` is called here when `answer` is
+        filled, which must live until then or until `forget_lookup`. Returns a token for that. The
+        formats stand in `pyext/lookup.go`."""
+        token = self._next_lookup
+        self._next_lookup += 1
+        address, size = answer.buffer_info()
+        question = array("b", request)
+        _border.check(
+            self._extension.pyext_Lookup(self._id, token, question.buffer_info()[0], len(request), address, size)
+        )
+        self.lookups[token] = finished
+        return token
+
+    def forget_lookup(self, token: int) -> None:
+        """Nobody waits for that answer any more."""
+        if self.lookups.pop(token, None) is not None:
+            _border.check(self._extension.pyext_LookupCancel(self._id, token))
 
     def wake(self) -> None:
         self._wake(self._id)

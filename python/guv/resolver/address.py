@@ -19,7 +19,8 @@ from _socket import (
 from typing import Any
 
 from .._originals import raw_getaddrinfo
-from .lookup import Answer, getaddrinfo
+from .ask import Answer
+from .lookup import getaddrinfo
 
 #: Whether name lookups are cooperative in this process.
 ENABLED = not os.environ.get("GUV_NO_GREENDNS")

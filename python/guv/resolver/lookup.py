@@ -15,12 +15,10 @@ from greenlet import getcurrent, greenlet
 from .._originals import raw_getaddrinfo
 from ..hubs.abc import AbstractHub
 from ..hubs.current import hub_of
+from ..hubs.hub import Hub as GoHub
 from ..hubs.switch import unpark
-from .pool import QUEUED, Job, pool
-
-#: What `socket.getaddrinfo` returns, with plain ints.
-Answer = list[tuple[int, int, int, str, Any]]
-
+from .ask import QUEUED, Answer, Question
+from .pool import Job
 
 _shared: dict[tuple[Any, ...], Lookup] = {}  # by hub and arguments
 os.register_at_fork(after_in_child=_shared.clear)
@@ -41,8 +39,12 @@ class Lookup:
         self.waiters: list[greenlet] = []
         self.done = False
         self.key = key  # its place in `_shared`
-        self.job = Job(hub, function, args, self.finished)
-        pool.submit(self.job)
+        self.job: Job | Question
+        if function is raw_getaddrinfo and isinstance(hub, GoHub):
+            self.job = Question(hub, args, self.finished)
+        else:
+            self.job = Job(hub, function, args, self.finished)
+        self.job.submit()
 
     def finished(self) -> None:
         self.done = True
@@ -64,7 +66,8 @@ class Lookup:
                 unpark(hub, current)
             else:
                 self.waiters.remove(current)
-                if not self.waiters and pool.withdraw(self.job):
+                if not self.waiters:
+                    self.job.withdraw()
                     self._unshare()
             raise
         job = self.job

@@ -15,12 +15,10 @@ from typing import Any
 from .._originals import allocate_lock, start_new_thread
 from ..exceptions import HubClosedError
 from ..hubs.abc import AbstractHub, own_threads
+from .ask import BEGUN, QUEUED, WITHDRAWN
 
 #: Threads at most. A name server that does not answer holds one for up to half a minute.
 LIMIT = 32
-
-
-QUEUED, BEGUN, WITHDRAWN = range(3)
 
 
 class Job:
@@ -42,6 +40,13 @@ class Job:
         self.result: Any = None
         self.error: BaseException | None = None
         self.state = QUEUED  # changed under the pool's lock; any thread may look
+
+    def submit(self) -> None:
+        pool.submit(self)
+
+    def withdraw(self) -> None:
+        """Nobody wants the result any more."""
+        pool.withdraw(self)
 
     def run(self) -> None:
         try:
@@ -87,14 +92,13 @@ class Pool:
                 job.state = BEGUN
             job.run()
 
-    def withdraw(self, job: Job) -> bool:
-        """Take back a job that no thread has begun; False if it is too late."""
+    def withdraw(self, job: Job) -> None:
+        """Take back `job` if no thread has begun it."""
         with self.lock:
             if job.state != QUEUED:
-                return False
+                return
             job.state = WITHDRAWN  # the thread that comes to it passes it over
         job.hub.jobs -= 1
-        return True
 
     def _work(self) -> None:
         while True:
