@@ -211,8 +211,9 @@ func TestLookup_NotAnAddress_GivesTheStatus(t *testing.T) {
 	r := open(t)
 	result := r.look(0, request(0, 0, 0, 0, numeric, "no address\x00\x00"), 64)
 	r.await()
-	if got := ints(result, 3); got[0] != -2 || got[2] != 0 { // EAI_NONAME
-		t.Fatal(got)
+	const text = "Name or service not known"
+	if got := ints(result, 3); got[0] != -2 || got[2] != int32(len(text)) || string(result[12:12+len(text)]) != text {
+		t.Fatalf("EAI_NONAME came as %v %q", got, result[12:])
 	}
 }
 
