@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 STAMP := $(VENV)/.ready
 GO_SOURCES := go.mod go.sum $(shell find pyext hub trampoline -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
-.PHONY: all setup ext demo test test-go test-py test-slow lint fmt check wheel smoke bench bench-compare compat soak docs clean help
+.PHONY: all setup ext demo test test-go test-py test-slow lint fmt check wheel smoke compat clean help
 
 all: ext lint test
 
@@ -92,23 +92,10 @@ smoke: $(STAMP) ## for each other Python on this machine: build, install, run a 
 
 # ---- measurements
 
-bench: ext ## the table of the README, on this machine
-	$(PY) bench/run.py
-
-bench-compare: ext ## the same for REF=… and for the tree
-	$(PY) bench/compare.py "$(or $(REF),main)"
-
 compat: ext ## CPython's own test suite under monkey_patch, if ../shared/compat is beside the checkout
 	@if [ -f ../shared/compat/run.py ]; then \
 	    $(PY) ../shared/compat/run.py --lib guv --python $(PY) $(COMPAT_ARGS); \
 	else echo "compat: ../shared/compat/run.py is not beside this checkout; nothing was run"; fi
-
-soak: ext ## hours of load in minutes: leaks, lost wakeups
-	$(PY) bench/soak.py
-
-docs: ext ## build the documentation; warnings are errors
-	$(PY) -m pip install -q -r docs/requirements.txt
-	$(PY) -m sphinx -n -W --keep-going -b html docs build/docs
 
 clean: ## remove everything that was built; the user's build cache stays
 	rm -rf build dist python/*.egg-info python/guv/_ext .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

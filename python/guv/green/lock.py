@@ -42,8 +42,10 @@ class lock:
         "_waiters",  # notes in order of arrival; any thread
     )  # fmt: skip
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("cannot create '_thread.lock' instances")
+    def __new__(cls, *args: Any, **kwargs: Any) -> lock:
+        # Since 3.13 the type is what `threading.Lock` names; before, it makes nothing.
+        type(_bit_like)(*args, **kwargs)
+        return allocate_lock()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         raise TypeError("type '_thread.lock' is not an acceptable base type")
@@ -250,4 +252,5 @@ def allocate_lock() -> lock:
 
 
 _new = object.__new__
+_bit_like = native_lock()  # tells what the native type does when it is called
 lock.__module__ = allocate_lock.__module__ = "_thread"
