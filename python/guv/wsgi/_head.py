@@ -110,13 +110,10 @@ def parse_head(head: bytes, environ: Environ, limits: Limits) -> tuple[bool, int
 
 def check_unfinished(head: bytes, limits: Limits) -> None:
     """Refuse the beginning of a head as soon as it can't become a valid one; raises `BadRequest`."""
-    first = head.find(b"\n")
-    if first < 0:
-        if len(head) > limits.request_line:
-            raise BadRequest("the request line is too long", TOO_LONG_LINE)
-        if head and not (head[:1].isalnum() or head[:1] in b"\r!#$%&'*+-.^_`|~"):
-            raise BadRequest("this is not HTTP")
-        first = len(head)
+    if head and not (head[:1].isalnum() or head[:1] in b"\r!#$%&'*+-.^_`|~"):
+        raise BadRequest("this is not HTTP")
+    if b"\n" not in head and len(head) > limits.request_line:
+        raise BadRequest("the request line is too long", TOO_LONG_LINE)
     if len(head) > limits.head:
         raise BadRequest("the header fields are too large", TOO_LARGE_HEAD)
     if head.count(b"\n") != head.count(b"\r\n"):
