@@ -41,7 +41,7 @@ _recvmsg_into: Any = RawSocket.recvmsg_into
 _send: Any = RawSocket.send
 _sendto: Any = RawSocket.sendto
 _sendmsg: Any = RawSocket.sendmsg
-_sendmsg_afalg: Any = getattr(RawSocket, "sendmsg_afalg", None)
+_stdlib_sendfile: Any = _stdlib.socket._sendfile_use_sendfile  # type: ignore[attr-defined]
 _accept: Any = RawSocket._accept  # type: ignore[attr-defined]
 _connect: Any = RawSocket.connect
 _connect_ex: Any = RawSocket.connect_ex
@@ -59,6 +59,11 @@ _proto: Any = RawSocket.proto.__get__  # type: ignore[attr-defined]
 
 # Plain ints: or-ing the stdlib's enum members costs microseconds.
 DONTWAIT = int(_stdlib.MSG_DONTWAIT)
+#: Flags with which the kernel itself would not wait, even on a blocking socket.
+IMPATIENT = int(_stdlib.MSG_DONTWAIT | _stdlib.MSG_OOB | _stdlib.MSG_ERRQUEUE)
+WAITALL = int(_stdlib.MSG_WAITALL)
+PEEK = int(_stdlib.MSG_PEEK)
+STREAM = int(_stdlib.SOCK_STREAM)
 SO_ERROR = int(_stdlib.SO_ERROR)
 SOL_SOCKET = int(_stdlib.SOL_SOCKET)
 
@@ -75,16 +80,20 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
         endpoint = adopt(self)
     due = 0
     while True:
-        if endpoint.readable:
+        if endpoint.readable or flags or not bufsize:
             try:
                 data: bytes = _recv(self, bufsize, flags | DONTWAIT if flags else DONTWAIT)
             except BlockingIOError:
-                if endpoint.timeout == 0.0:
+                if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
                     raise
                 endpoint.readable = False
             else:
-                if endpoint.drains and len(data) < bufsize and not flags:
-                    endpoint.readable = False
+                if len(data) < bufsize:
+                    if not flags:
+                        if endpoint.drains:
+                            endpoint.readable = False
+                    elif flags & WAITALL and data and _patient(self, endpoint):
+                        return _receive_rest(self, data, bufsize, flags)
                 return data
         due = wait_readable(endpoint, due)
 
@@ -96,18 +105,45 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         endpoint = adopt(self)
     due = 0
     while True:
-        if endpoint.readable:
+        if endpoint.readable or flags:
             try:
                 count: int = _recv_into(self, buffer, nbytes, flags | DONTWAIT)
             except BlockingIOError:
-                if endpoint.timeout == 0.0:
+                if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
                     raise
                 endpoint.readable = False
             else:
-                if endpoint.drains and not flags and count < (nbytes or _size(buffer)):
-                    endpoint.readable = False
+                if count < (nbytes or _size(buffer)):
+                    if not flags:
+                        if endpoint.drains:
+                            endpoint.readable = False
+                    elif flags & WAITALL and count and _patient(self, endpoint):
+                        with memoryview(buffer) as view, view.cast("B") as whole:
+                            rest = _receive_rest(self, b"", (nbytes or len(whole)) - count, flags)
+                            whole[count : count + len(rest)] = rest
+                            count += len(rest)
                 return count
         due = wait_readable(endpoint, due)
+
+
+def _patient(self: Any, endpoint: Endpoint) -> bool:
+    """Whether the kernel itself would go on until a transfer is complete: a stream that blocks."""
+    return endpoint.timeout is None and _type(self) == STREAM
+
+
+def _receive_rest(self: Any, data: bytes, bufsize: int, flags: int) -> bytes:
+    """`data` and what follows, until there are `bufsize` bytes, the stream ends or fails."""
+    parts, missing = [data], bufsize - len(data)
+    while missing > 0 and not flags & (IMPATIENT | PEEK):
+        try:
+            part = recv(self, missing, flags & ~WAITALL)
+        except OSError:                      # the next call reports it
+            break
+        if not part:
+            break
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
 
 
 def _size(buffer: Any) -> int:
@@ -118,18 +154,23 @@ def _size(buffer: Any) -> int:
         return view.nbytes
 
 
-def _receive(self: Any, call: Any, *args: Any) -> Any:
+def _impatient(endpoint: Endpoint, flags: int) -> bool:
+    """Whether EAGAIN is for the caller to see. A timeout comes before such a flag, as in the C code."""
+    return endpoint.timeout is None and flags & IMPATIENT != 0
+
+
+def _receive(self: Any, call: Any, flags: int, *args: Any) -> Any:
     """Call `call(self, *args)`, an input call that was told not to wait, until it gets something."""
     endpoint = self._closed
     if endpoint.__class__ is not Endpoint:
         endpoint = adopt(self)
     due = 0
     while True:
-        if endpoint.readable:
+        if endpoint.readable or flags:
             try:
                 return call(self, *args)
             except BlockingIOError:
-                if endpoint.timeout == 0.0:
+                if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
                     raise
                 endpoint.readable = False
         due = wait_readable(endpoint, due)
@@ -142,11 +183,11 @@ def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         endpoint = adopt(self)
     due = 0
     while True:
-        if endpoint.readable:
+        if endpoint.readable or flags:
             try:
                 return _recvfrom(self, bufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
             except BlockingIOError:
-                if endpoint.timeout == 0.0:
+                if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
                     raise
                 endpoint.readable = False
         due = wait_readable(endpoint, due)
@@ -154,14 +195,14 @@ def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
 
 def recvfrom_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
     """As `socket.recvfrom_into`; yields if nothing is there."""
-    return _receive(self, _recvfrom_into, buffer, nbytes, flags | DONTWAIT)  # type: ignore[no-any-return]
+    return _receive(self, _recvfrom_into, flags, buffer, nbytes, flags | DONTWAIT)  # type: ignore[no-any-return]
 
 
 def recvmsg(
     self: Any, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
 ) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
     """As `socket.recvmsg`; yields if nothing is there."""
-    return _receive(self, _recvmsg, bufsize, ancbufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
+    return _receive(self, _recvmsg, flags, bufsize, ancbufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
 
 
 def recvmsg_into(
@@ -170,7 +211,7 @@ def recvmsg_into(
     """As `socket.recvmsg_into`; yields if nothing is there."""
     if not isinstance(buffers, (list, tuple)):
         buffers = list(buffers)
-    return _receive(self, _recvmsg_into, buffers, ancbufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
+    return _receive(self, _recvmsg_into, flags, buffers, ancbufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
 
 
 # ---- output ----
@@ -183,14 +224,30 @@ def send(self: Any, data: Any, flags: int = 0, /) -> int:
         endpoint = adopt(self)
     due = 0
     while True:
-        if endpoint.writable:
+        if endpoint.writable or flags:
             try:
-                return _send(self, data, flags | DONTWAIT if flags else DONTWAIT)  # type: ignore[no-any-return]
+                sent: int = _send(self, data, flags | DONTWAIT if flags else DONTWAIT)
             except BlockingIOError:
-                if endpoint.timeout == 0.0:
+                if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
                     raise
                 endpoint.writable = False
+            else:
+                if data.__class__ is bytes and sent == len(data):
+                    return sent
+                return sent + _send_rest(self, endpoint, data, sent, flags)
         due = wait_writable(endpoint, due)
+
+
+def _send_rest(self: Any, endpoint: Endpoint, data: Any, sent: int, flags: int) -> int:
+    """How much more than `sent` bytes of `data` goes out, because a stream that blocks takes all."""
+    with memoryview(data) as view, view.cast("B") as whole:
+        start = sent
+        while sent < len(whole) and not flags & IMPATIENT and _patient(self, endpoint):
+            try:
+                sent += _transmit(self, _send, flags, whole[sent:], flags | DONTWAIT)
+            except OSError:                  # the next call reports it
+                break
+        return sent - start
 
 
 def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
@@ -198,11 +255,11 @@ def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
     endpoint = self._closed
     if endpoint.__class__ is not Endpoint:
         endpoint = adopt(self)
-    if endpoint.writable:
+    if endpoint.writable or flags:
         try:
             sent = _send(self, data, flags | DONTWAIT if flags else DONTWAIT)
         except BlockingIOError:
-            if endpoint.timeout == 0.0:
+            if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
                 raise
             sent = 0
         if data.__class__ is bytes and sent == len(data):
@@ -219,21 +276,23 @@ def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
             try:
                 sent += _send(self, whole[sent:], flags | DONTWAIT)
             except BlockingIOError:
+                if flags and _impatient(endpoint, flags):
+                    raise
                 endpoint.writable = False
 
 
-def _transmit(self: Any, call: Any, *args: Any) -> Any:
+def _transmit(self: Any, call: Any, flags: int, *args: Any) -> Any:
     """Call `call(self, *args)`, an output call that was told not to wait, until it succeeds."""
     endpoint = self._closed
     if endpoint.__class__ is not Endpoint:
         endpoint = adopt(self)
     due = 0
     while True:
-        if endpoint.writable:
+        if endpoint.writable or flags:
             try:
                 return call(self, *args)
             except BlockingIOError:
-                if endpoint.timeout == 0.0:
+                if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
                     raise
                 endpoint.writable = False
         due = wait_writable(endpoint, due)
@@ -244,9 +303,9 @@ def sendto(self: Any, data: Any, *args: Any) -> int:
     if args:
         args = *args[:-1], numeric(args[-1], _family(self))
     if len(args) == 2 and isinstance(args[0], int):
-        return _transmit(self, _sendto, data, args[0] | DONTWAIT, args[1])  # type: ignore[no-any-return]
+        return _transmit(self, _sendto, args[0], data, args[0] | DONTWAIT, args[1])  # type: ignore[no-any-return]
     if len(args) == 1:
-        return _transmit(self, _sendto, data, DONTWAIT, args[0])  # type: ignore[no-any-return]
+        return _transmit(self, _sendto, 0, data, DONTWAIT, args[0])  # type: ignore[no-any-return]
     return _sendto(self, data, *args)  # type: ignore[no-any-return]  # raises the TypeError
 
 
@@ -257,7 +316,26 @@ def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address:
     if not isinstance(ancdata, (list, tuple)):
         ancdata = list(ancdata)
     address = numeric(address, _family(self))
-    return _transmit(self, _sendmsg, buffers, ancdata, flags | DONTWAIT, address)  # type: ignore[no-any-return]
+    sent: int = _transmit(self, _sendmsg, flags, buffers, ancdata, flags | DONTWAIT, address)
+    endpoint = self._closed
+    if endpoint.__class__ is Endpoint and _patient(self, endpoint):
+        whole = b"".join(buffers)
+        if sent < len(whole):
+            sent += _send_rest(self, endpoint, whole, sent, flags)
+    return sent
+
+
+def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | None = None) -> int:
+    """The part of `socket.sendfile` that calls `os.sendfile`, on a descriptor that does not block."""
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        endpoint = adopt(self)
+    if endpoint.fd >= 0:
+        make_nonblocking(self, endpoint)
+    try:
+        return _stdlib_sendfile(self, file, offset, count)  # type: ignore[no-any-return]
+    finally:
+        make_as_before(self, endpoint)
 
 
 # ---- connections ----
@@ -270,7 +348,7 @@ def _accept_fd(self: Any) -> tuple[int, Any]:
         endpoint = adopt(self)
     if not endpoint.nonblocking and endpoint.fd >= 0:
         make_nonblocking(self, endpoint)
-    return _receive(self, _accept)  # type: ignore[no-any-return]
+    return _receive(self, _accept, 0)  # type: ignore[no-any-return]
 
 
 def accept(self: Any) -> tuple[Any, Any]:
@@ -423,7 +501,7 @@ def getblocking(self: Any) -> bool:
 
 _METHODS = (
     recv, recv_into, recvfrom, recvfrom_into, recvmsg, recvmsg_into, send, sendall, sendto,
-    sendmsg, accept, listen, connect, connect_ex, close, _real_close, detach, settimeout,
+    sendmsg, _sendfile_use_sendfile, accept, listen, connect, connect_ex, close, _real_close, detach, settimeout,
     gettimeout, setblocking, getblocking,
 )  # fmt: skip
 
