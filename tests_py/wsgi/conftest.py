@@ -9,8 +9,7 @@ import pytest
 
 import guv
 from guv.hubs.current import drop_hub
-from guv.wsgi import Limits, WSGIHandler, WSGIServer
-from guv.wsgi import _handler
+from guv.wsgi import Limits, WSGIHandler, WSGIServer, _handler
 
 
 @pytest.fixture(params=["epoll", "hub"])
@@ -64,7 +63,9 @@ def read_reply(sock) -> tuple[bytes, bytes]:
     while b"\r\n\r\n" not in data:
         data += sock.recv(65536) or pytest.fail(f"the connection ended within {data!r}")
     head, _, body = data.partition(b"\r\n\r\n")
-    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    length = next(
+        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+    )
     while len(body) < length:
         body += sock.recv(65536) or pytest.fail("the connection ended within a body")
     return head, body

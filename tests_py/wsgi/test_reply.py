@@ -45,7 +45,8 @@ def test_invalid_head_is_the_applications_error(status, headers):
 
 
 @pytest.mark.parametrize(
-    ("status", "headers"), [(b"200 OK", []), (200, []), ("200 OK", [("X", 1)]), ("200 OK", [("X", b"1")]), ("200 OK", [(b"X", "1")])]
+    ("status", "headers"),
+    [(b"200 OK", []), (200, []), ("200 OK", [("X", 1)]), ("200 OK", [("X", b"1")]), ("200 OK", [(b"X", "1")])],
 )
 def test_wrong_types_are_named(status, headers):
     with pytest.raises(TypeError):

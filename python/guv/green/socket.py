@@ -137,7 +137,7 @@ def _receive_rest(self: Any, data: bytes, bufsize: int, flags: int) -> bytes:
     while missing > 0 and not flags & (IMPATIENT | PEEK):
         try:
             part = recv(self, missing, flags & ~WAITALL)
-        except OSError:                      # the next call reports it
+        except OSError:  # the next call reports it
             break
         if not part:
             break
@@ -245,7 +245,7 @@ def _send_rest(self: Any, endpoint: Endpoint, data: Any, sent: int, flags: int) 
         while sent < len(whole) and not flags & IMPATIENT and _patient(self, endpoint):
             try:
                 sent += _transmit(self, _send, flags, whole[sent:], flags | DONTWAIT)
-            except OSError:                  # the next call reports it
+            except OSError:  # the next call reports it
                 break
         return sent - start
 
