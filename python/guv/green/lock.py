@@ -10,8 +10,9 @@ A native thread without a hub waits on a native lock of its own, its bell, which
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from types import TracebackType
+from types import MethodType, TracebackType
 from typing import Any, NoReturn
 
 from greenlet import getcurrent, greenlet
@@ -243,9 +244,9 @@ def adopt_lock(bit: Any) -> lock:
     return made
 
 
-def allocate_lock() -> lock:
+def _allocate(kind: type[lock]) -> lock:
     """Make a lock, free at first. Never yields."""
-    made: lock = _new(lock)  # type: ignore[arg-type]
+    made: lock = _new(kind)  # type: ignore[arg-type]
     made._bit = native_lock()
     made._waiters = []
     return made
@@ -253,4 +254,9 @@ def allocate_lock() -> lock:
 
 _new = object.__new__
 _bit_like = native_lock()  # tells what the native type does when it is called
-lock.__module__ = allocate_lock.__module__ = "_thread"
+lock.__module__ = _allocate.__module__ = "_thread"
+_allocate.__name__ = _allocate.__qualname__ = "allocate_lock"
+
+# The native function does not bind when it is an attribute of a class (werkzeug: ``lock_class = Lock``), and a method
+# that is bound already does not either.
+allocate_lock: Callable[[], lock] = MethodType(_allocate, lock)

@@ -1,0 +1,11 @@
+"""`threading.Lock` kept as a class attribute, as werkzeug does it."""
+
+from guv.green.lock import allocate_lock
+
+
+def test_lock_maker_as_class_attribute_takes_no_instance():
+    class Holder:
+        lock_class = allocate_lock
+
+    with Holder().lock_class() as entered:
+        assert entered
