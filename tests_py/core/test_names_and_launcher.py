@@ -64,7 +64,10 @@ def test_lookups_answer_and_fail_as_the_c_library(hub: str) -> None:
 
 
 def test_lookup_lets_others_run_and_equal_ones_get_lists_of_their_own(hub: str) -> None:
-    done = run(hub, "-c", """
+    done = run(
+        hub,
+        "-c",
+        """
 import guv
 guv.monkey_patch()
 import socket
@@ -79,12 +82,16 @@ answers = [each.wait() for each in looking]
 assert order[0] == "other", order
 assert len({id(answer) for answer in answers}) == 100
 assert all(answer == answers[0] for answer in answers)
-""")
+""",
+    )
     assert done.stderr == ""
 
 
 def test_killed_lookup_leaves_the_next_ones_working(hub: str) -> None:
-    done = run(hub, "-c", """
+    done = run(
+        hub,
+        "-c",
+        """
 import guv
 guv.monkey_patch()
 import socket
@@ -98,12 +105,16 @@ hub = get_hub()
 while hub.jobs or hub.lookups:                 # a call that had begun ends by itself
     guv.sleep(0.001)
 assert socket.gethostbyname("localhost") == "127.0.0.1"
-""")
+""",
+    )
     assert done.stderr == ""
 
 
 def test_no_greendns_leaves_lookups_as_they_are(hub: str) -> None:
-    done = run(hub, "-c", """
+    done = run(
+        hub,
+        "-c",
+        """
 import os
 os.environ["GUV_NO_GREENDNS"] = "1"
 import _socket
@@ -111,7 +122,8 @@ before = _socket.getaddrinfo.__class__
 import guv
 guv.monkey_patch()
 assert _socket.getaddrinfo.__class__ is before, _socket.getaddrinfo
-""")
+""",
+    )
     assert done.stderr == ""
 
 
