@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+import guv
+
 PACKAGE = Path(__file__).resolve().parent.parent / "python"
-EXTENSIONS = PACKAGE / "guv" / "_ext"
+EXTENSIONS = Path(guv.__file__).parent / "_ext"  # of the package that is tested, which may be an installed one
 
 Script = Callable[..., str]
 
@@ -69,8 +71,6 @@ def script(hub_kind: str, tmp_path: Path) -> Script:
 
 def _path() -> str:
     """The source tree first, unless the package that is tested is an installed one."""
-    import guv
-
     if PACKAGE in Path(guv.__file__).parents:
         return os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))
     return os.environ.get("PYTHONPATH", "")

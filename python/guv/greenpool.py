@@ -73,7 +73,7 @@ class GreenPool:
     def _ended(self, thread: GreenThread[Any]) -> None:
         self.coroutines_running.discard(thread)
         self._permits.release()
-        if thread._error is not None and thread._links is None:
+        if thread._error is not None:
             thread.hub.handle_error(thread, thread._error)
         if not self.coroutines_running and not self._idle.ready():
             self._idle.send(None)

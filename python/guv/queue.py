@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from queue import Empty, Full
 from typing import Any, Generic, TypeVar
 
@@ -80,16 +80,8 @@ class LightQueue(Generic[T]):
 
         Raises `Full` after `timeout` seconds, or at once without `block`.
         """
-        due = None
-        while self.maxsize is not None and self.full():
-            left = None
-            if timeout is not None:
-                now = monotonic_ns()
-                due = now + int(timeout * 1e9) if due is None else due
-                left = (due - now) / 1e9
-            if not block or (left is not None and left <= 0):
-                raise Full
-            self._putters.wait(left, self._has_room, self._putters.wake_one)
+        if self.full():
+            self._await(self._putters, self._has_room, block, timeout, Full)
         self._add(item)
         self._getters.wake_one()
 
@@ -105,24 +97,36 @@ class LightQueue(Generic[T]):
 
         Raises `Empty` after `timeout` seconds, or at once without `block`.
         """
-        due = None
-        while not self.items:
-            left = None
-            if timeout is not None:
-                now = monotonic_ns()
-                due = now + int(timeout * 1e9) if due is None else due
-                left = (due - now) / 1e9
-            if not block or (left is not None and left <= 0):
-                raise Empty
-            if self.maxsize == 0:
-                self._putters.wake_one()  # a channel: a putter may hand its item over
-            self._getters.wait(left, self._has_items, self._getters.wake_one)
+        if not self.items:
+            self._await(self._getters, self._has_items, block, timeout, Empty)
         item = self._take()
         self._putters.wake_one()
         return item
 
     def _has_items(self) -> bool:
         return bool(self.items)
+
+    def _await(
+        self,
+        waiters: Waiters,
+        settled: Callable[[], bool],
+        block: bool,
+        timeout: float | None,
+        failure: type[Exception],
+    ) -> None:
+        """Park among `waiters` until `settled()`; raise `failure` once `timeout` seconds are over."""
+        due = None
+        while not settled():
+            left = None
+            if timeout is not None:
+                now = monotonic_ns()
+                due = now + int(timeout * 1e9) if due is None else due
+                left = (due - now) / 1e9
+            if not block or (left is not None and left <= 0):
+                raise failure
+            if self.maxsize == 0 and waiters is self._getters:
+                self._putters.wake_one()  # a channel: a putter may hand its item over
+            waiters.wait(left, settled, waiters.wake_one)
 
     def get_nowait(self) -> T:
         """`get` without waiting."""

@@ -22,7 +22,7 @@ from ..const import READ, WRITE
 from ..hubs.abc import AbstractHub, oserror
 from ..hubs.current import hub_of
 from ..hubs.descriptor import Descriptor
-from ..hubs.switch import trampoline, unpark, wait_armed
+from ..hubs.switch import park, trampoline, unpark, wait_armed
 
 import _socket  # isort: skip
 
@@ -190,12 +190,7 @@ def _wait(endpoint: Endpoint, hub: AbstractHub, evtype: int, current: greenlet, 
     timeout = endpoint.timeout
     if timeout is None:
         endpoint.join(evtype, current)
-        try:
-            hub.ready.popleft().switch()
-        except BaseException:
-            if not endpoint.leave(evtype, current):
-                unpark(hub, current)
-            raise
+        park(hub, endpoint, evtype, current)
         return 0
     if not due:
         due = monotonic_ns() + int(timeout * 1e9)
@@ -211,18 +206,13 @@ def _wait(endpoint: Endpoint, hub: AbstractHub, evtype: int, current: greenlet, 
     if not patience.armed or due < patience.armed:
         patience.arm(due)
     patience.waiter = current
+    patience.expired = False
     endpoint.join(evtype, current)
     try:
-        hub.ready.popleft().switch()
-    except BaseException:
-        if not endpoint.leave(evtype, current):
-            unpark(hub, current)
-        patience.expired = False
-        raise
+        park(hub, endpoint, evtype, current)
     finally:
         patience.waiter = None
     if patience.expired:
-        patience.expired = False
         raise TimeoutError("timed out")
     return due
 

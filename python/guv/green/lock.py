@@ -236,14 +236,6 @@ def _deliver(note: list[Any]) -> None:
         waiter.hub.ready.append(waiter)
 
 
-def adopt_lock(bit: Any) -> lock:
-    """A lock around the native lock `bit`: it is held whenever that one is."""
-    made: lock = _new(lock)  # type: ignore[arg-type]
-    made._bit = bit
-    made._waiters = []
-    return made
-
-
 def _allocate(kind: type[lock]) -> lock:
     """Make a lock, free at first. Never yields."""
     made: lock = _new(kind)  # type: ignore[arg-type]

@@ -178,19 +178,7 @@ def _receive(self: Any, call: Any, flags: int, *args: Any) -> Any:
 
 def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
     """As `socket.recvfrom`; yields if nothing is there."""
-    endpoint = self._closed
-    if endpoint.__class__ is not Endpoint:
-        endpoint = adopt(self)
-    due = 0
-    while True:
-        if endpoint.readable or flags:
-            try:
-                return _recvfrom(self, bufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
-            except BlockingIOError:
-                if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
-                    raise
-                endpoint.readable = False
-        due = wait_readable(endpoint, due)
+    return _receive(self, _recvfrom, flags, bufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
 
 
 def recvfrom_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:

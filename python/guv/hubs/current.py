@@ -128,7 +128,7 @@ def get_default_hub() -> type[AbstractHub]:
 
 
 def _install(hub: AbstractHub) -> AbstractHub:
-    from . import fork, signals  # noqa: F401 - they stand above this module
+    from . import signals  # it stands above this module
 
     global _hubs
     _thread.hub = hub

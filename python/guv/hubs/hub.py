@@ -32,8 +32,8 @@ class Hub(AbstractHub):
     """The default hub."""
 
     __slots__ = (
-        "_completions", "_descriptors", "_extension", "_id", "_poll", "_submissions", "_submit",
-        "_wake",
+        "_completions", "_descriptors", "_extension", "_id", "_next_lookup", "_poll", "_submissions",
+        "_submit", "_wake", "unasked",
     )  # fmt: skip
 
     def __init__(self) -> None:

@@ -49,10 +49,17 @@ def gyield(switch_back: bool = True) -> None:
         ready.popleft().switch()
 
 
-def park(hub: AbstractHub) -> None:
-    """Go away until somebody puts the current greenlet into `hub.ready`. Whoever calls this has
-    noted where to find it; if an exception comes out, the note and `unpark` are its concern."""
-    hub.ready.popleft().switch()
+def park(hub: AbstractHub, descriptor: Descriptor, evtype: int, current: greenlet) -> None:
+    """Go away until an event takes `current` out of `descriptor`, which it has joined for `evtype`.
+
+    The two most frequent waits, `trampoline` and `recv`, have these lines in place, because they are hot.
+    """
+    try:
+        hub.ready.popleft().switch()
+    except BaseException:
+        if not descriptor.leave(evtype, current):
+            unpark(hub, current)
+        raise
 
 
 def unpark(hub: AbstractHub, waiter: greenlet) -> None:

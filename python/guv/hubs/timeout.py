@@ -101,7 +101,7 @@ class Timeout(BaseException):
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        if self.deadline:
+        if self.deadline:  # cancel(), in place, because this is hot
             self.deadline = 0
             if self.token >= 0:
                 self.hub.drop_timer(self.token, self)

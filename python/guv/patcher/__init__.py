@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from types import ModuleType
 from typing import Any
 
 from .. import support
+from .._rebind import rebind
 from ._plan import GROUPS, OFF_BY_DEFAULT
 
 _patched: dict[str, list[str]] = {}  # group -> what was replaced, "module.path"
@@ -68,19 +68,8 @@ def _patch_group(group: str) -> None:
             _patched[group].append(f"{module}.{path}")
             if not outer and old is not None:
                 replaced[id(old)] = old, new
-    _rebind(replaced)
+    rebind(replaced)
     for green in greens:
         after = getattr(green, "after_patch", None)
         if after is not None:
             after()
-
-
-def _rebind(replaced: dict[int, tuple[Any, Any]]) -> None:
-    """Replace the old objects where other modules hold them by ``from x import y``."""
-    for name, module in list(sys.modules.items()):
-        if name == "guv" or name.startswith("guv.") or not isinstance(module, ModuleType):
-            continue
-        for key, value in list(vars(module).items()):
-            found = replaced.get(id(value))
-            if found is not None and found[0] is value:
-                setattr(module, key, found[1])

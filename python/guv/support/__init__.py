@@ -104,16 +104,6 @@ def require(library: ModuleType, minimum: tuple[int, ...], version: str) -> None
         raise ImportError(f"guv supports {library.__name__} from version {wanted} on, this is {version}")
 
 
-def replace_everywhere(old: object, new: object) -> None:
-    """Let modules that took `old` by ``from library import old`` have `new`; guv's own keep it."""
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "guv" or not isinstance(module, ModuleType):
-            continue
-        for key, value in list(vars(module).items()):
-            if value is old:
-                setattr(module, key, new)
-
-
 def _apply(library: str, name: str) -> None:
     if _states[library] == "active":
         return

@@ -14,9 +14,10 @@ from typing import Any
 import pycurl
 
 from .. import _originals
+from .._rebind import rebind
 from ..const import READ
 from ..hubs.switch import trampoline
-from . import replace_everywhere, require
+from . import require
 
 MINIMUM = (7, 43)
 
@@ -36,8 +37,7 @@ def patch() -> None:
     if pycurl.Curl is _Curl:
         pycurl.Curl = Curl
         pycurl.CurlMulti = CurlMulti
-        replace_everywhere(_Curl, Curl)
-        replace_everywhere(_CurlMulti, CurlMulti)
+        rebind({id(old): (old, new) for old, new in ((_Curl, Curl), (_CurlMulti, CurlMulti))})
 
 
 class Curl(_Curl):  # type: ignore[misc]

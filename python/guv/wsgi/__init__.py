@@ -1,7 +1,7 @@
 """A WSGI server: HTTP/1.1 to the letter of RFC 9112, :pep:`3333`, and quick.
 
 ``guv.wsgi.serve(guv.listen(("", 8000)), app)`` serves `app` for ever. `WSGIServer` can be stopped gracefully.
-``python -m guv.wsgi module:app -b HOST:PORT -w N`` runs worker processes. Nothing but greenlet is needed.
+Several processes: gunicorn with ``-k guv.GuvWSGIWorker``. Nothing but greenlet is needed otherwise.
 """
 
 from ._errors import BadRequest as BadRequest

@@ -31,7 +31,7 @@ _names: dict[str, int] = {}
 class ReplyHead:
     """A status line and header fields, as far as the application gives them."""
 
-    __slots__ = ("close", "has_connection", "has_date", "length", "status_code", "text")
+    __slots__ = ("close", "has_date", "length", "status_code", "text")
 
     #: the number in the status
     status_code: int
@@ -47,7 +47,7 @@ class ReplyHead:
         except (KeyError, TypeError):
             self.status_code, text = _learn_status(status)
         self.length = None
-        self.has_date = self.has_connection = self.close = False
+        self.has_date = self.close = False
         for name, value in headers:
             meaning = _names.get(name)
             if meaning is None:
@@ -73,10 +73,8 @@ class ReplyHead:
             self.length = int(value)
         elif meaning == _DATE:
             self.has_date = True
-        elif meaning == _CONNECTION:
-            self.has_connection = True
-            if "close" in value.lower():
-                self.close = True
+        elif meaning == _CONNECTION and "close" in value.lower():
+            self.close = True
 
 
 def _learn_status(status: str) -> tuple[int, str]:
