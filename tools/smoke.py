@@ -1,7 +1,8 @@
 """Check that an installed guv works at all: ``smoke.py PREFIX``, run by the interpreter of the environment PREFIX.
 
-Two patched threads talk over a socket pair, a forked child does so again, and the Go extension that served both is the
-one under PREFIX. Prints one line; a failed check is a traceback and status 1.
+Patched threads all run in one thread of the system, two talk over a socket pair, a forked child does so again without a
+warning about threads, and the Go extension that served both is the one under PREFIX. Prints one line; a failed check is
+a traceback and status 1.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import warnings
 from pathlib import Path
 
 import guv
@@ -17,6 +19,29 @@ guv.monkey_patch()
 
 import socket  # noqa: E402
 import threading  # noqa: E402
+import time  # noqa: E402
+from concurrent.futures import ThreadPoolExecutor  # noqa: E402
+
+
+def threads_share_one_thread_of_the_system() -> None:
+    """Start threads in each way that the standard library has; all must be greenlets, and each its own thread."""
+    native = {threading.get_native_id()}
+    idents = {threading.get_ident()}
+
+    def look(_: object = None) -> None:
+        native.add(threading.get_native_id())
+        idents.add(threading.get_ident())
+        time.sleep(0.01)
+
+    threads = [threading.Thread(target=look) for _ in range(3)] + [threading.Timer(0, look)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(look, range(3)))
+    if len(native) != 1 or len(idents) != 8:
+        raise SystemExit(f"8 threads should be greenlets of one native thread: native ids {native}, idents {idents}")
 
 
 def echo_over_a_socket_pair() -> None:
@@ -45,10 +70,13 @@ def main() -> None:
     prefix = os.path.realpath(sys.argv[1])
     if not os.path.realpath(guv.__file__).startswith(prefix):
         raise SystemExit(f"guv was imported from {guv.__file__}, not from {prefix}")
+    threads_share_one_thread_of_the_system()
     echo_over_a_socket_pair()
     check_extension_loaded(prefix)
+    warnings.simplefilter("error")
     child = os.fork()
     if child == 0:
+        threads_share_one_thread_of_the_system()
         echo_over_a_socket_pair()
         os._exit(0)
     _, status = os.waitpid(child, 0)

@@ -11,6 +11,7 @@ is a native thread too, since nobody would run greenlets there.
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from ..hubs.abc import AbstractHub
 from ..hubs.current import current_hub, get_hub
 from ..hubs.ident import get_ident, identify, in_main_thread
 from ..local import local
+from . import _handles
 from .lock import allocate_lock, lock
 from .rlock import RLock
 
@@ -148,3 +150,24 @@ PATCHES = [
 ]
 if hasattr(_thread, "_set_sentinel"):
     PATCHES.append(("_thread", "_set_sentinel", set_sentinel))
+if hasattr(_thread, "lock"):
+    PATCHES.append(("_thread", "lock", lock))
+PATCHES += _handles.PATCHES
+
+
+def after_patch() -> None:
+    """Take over the thread objects that exist already."""
+    if _handles.PATCHES:
+        _handles.adopt()
+
+
+def _after_fork() -> None:
+    """In a forked child the other threads are gone."""
+    me = get_ident()
+    for ident in [ident for ident in running if ident != me]:
+        del running[ident]
+    if _handles.PATCHES:
+        _handles.after_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork)

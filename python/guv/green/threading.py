@@ -16,12 +16,16 @@ from .rlock import RLock
 
 
 class _StandIn:
-    """Removes the `_DummyThread` of a greenlet from `threading`'s table when the greenlet dies."""
+    """Removes the `_DummyThread` of a greenlet from `threading`'s table when the greenlet dies.
+
+    It takes no lock: a finalizer must not switch.
+    """
 
     __slots__ = ("ident",)
 
-    def __init__(self, ident: int) -> None:
-        self.ident = ident
+    def __init__(self, dummy: Any) -> None:
+        self.ident = dummy._ident
+        getcurrent().__dict__["thread_stand_in"] = self
 
     def __del__(self) -> None:
         active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
@@ -30,10 +34,12 @@ class _StandIn:
 
 
 def _set_ident(dummy: Any) -> None:
-    dummy._ident = ident = get_ident()
-    getcurrent().__dict__["thread_stand_in"] = _StandIn(ident)
+    dummy._ident = get_ident()
+    _StandIn(dummy)
 
 
 PATCHES: list[tuple[str, str, Any]] = [("threading", "_CRLock", RLock)]
-if not hasattr(threading, "_DeleteDummyThreadOnDel"):
+if hasattr(threading, "_DeleteDummyThreadOnDel"):
+    PATCHES.append(("threading", "_DeleteDummyThreadOnDel", _StandIn))
+else:
     PATCHES.append(("threading", "_DummyThread._set_ident", _set_ident))

@@ -78,6 +78,8 @@ def _end(forked: greenlet) -> None:
     try:
         if threading is not None:
             threading._shutdown()
+            if hasattr(threading, "_thread_shutdown"):  # since 3.13 nothing happens above once the main thread is done
+                threading._thread_shutdown()
         for stream in sys.stdout, sys.stderr:
             if stream is not None:
                 stream.flush()

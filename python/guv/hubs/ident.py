@@ -45,6 +45,11 @@ def in_main_thread() -> bool:
     return native_ident() == _main_thread
 
 
+def main_ident() -> int:
+    """The ident of the program's first thread, which its main greenlet shares."""
+    return _main_thread
+
+
 def waiting_hub(current: greenlet) -> AbstractHub | None:
     """The hub that `current` parks in, or None where it has to block its thread instead.
 
