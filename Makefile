@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 STAMP := $(VENV)/.ready
 GO_SOURCES := go.mod go.sum $(shell find pyext hub trampoline -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
-.PHONY: all setup ext demo test test-go test-py test-slow lint fmt check wheel smoke compat clean help
+.PHONY: all setup ext demo test test-go test-py test-slow lint fmt check wheel smoke bench bench-compare compat clean help
 
 all: ext lint test
 
@@ -96,6 +96,24 @@ compat: ext ## CPython's own test suite under monkey_patch, if ../shared/compat 
 	@if [ -f ../shared/compat/run.py ]; then \
 	    $(PY) ../shared/compat/run.py --lib guv --python $(PY) $(COMPAT_ARGS); \
 	else echo "compat: ../shared/compat/run.py is not beside this checkout; nothing was run"; fi
+
+# Timing needs other libraries, which have no place in the environment of the tests.
+BENCH_STAMP := .venv-bench/.ready
+BENCH := $(ROOT)/.venv-bench/bin/python -m bench
+BENCH_ARGS ?=
+REF ?= main
+
+$(BENCH_STAMP): pyproject.toml tools/setup_venv.sh
+	tools/setup_venv.sh "$(PYTHON)" .venv-bench bench
+	touch $@
+
+bench: $(BENCH_STAMP) ## measure against gevent, eventlet, asyncio, uvloop, threads and C; BENCH_ARGS=--help for more
+	@PYTHONPATH=tools .venv-bench/bin/python -m guv_build
+	$(BENCH) $(BENCH_ARGS)
+
+bench-compare: $(BENCH_STAMP) ## measure this version of guv against the one of REF=main
+	@PYTHONPATH=tools .venv-bench/bin/python -m guv_build
+	$(BENCH) --libraries guv --against $(REF) $(BENCH_ARGS)
 
 clean: ## remove everything that was built; the user's build cache stays
 	rm -rf build dist python/*.egg-info python/guv/_ext .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Make or refresh a development environment: setup_venv.sh PYTHON FOLDER
+# Make or refresh a development environment: setup_venv.sh PYTHON FOLDER [EXTRA], by default with what "dev" names
 #
 # guv is installed in editable form without build isolation, so its extension is built (or taken from the cache) with
 # the tools of this environment and lands in python/guv/_ext.
 set -eu
 python=$1
 folder=$2
+extra=${3:-dev}
 
 if [ -z "$python" ]; then
     echo "error: no usable Python 3.10 to 3.13 found: install one with venv and headers" \
@@ -22,4 +23,4 @@ requirements=$(PYTHONPATH=tools "$folder/bin/python" -m guv_build --requirements
 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check $requirements
 # Built by itself first: its errors are one sentence, pip would wrap them in thirty lines.
 PATH="$(cd "$folder" && pwd)/bin:$PATH" PYTHONPATH=tools "$folder/bin/python" -m guv_build
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-build-isolation -e ".[$extra]"
