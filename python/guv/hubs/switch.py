@@ -160,7 +160,6 @@ def wait_armed(
 ) -> None:
     """Wait for an event of a descriptor that has been armed or is watched."""
     waiter: Any = current if evtype != READ | WRITE else _Either(hub, descriptor, current)
-    waiter: Any = current if evtype != READ | WRITE else _Either(hub, descriptor, current)  # type: ignore[no-redef]
     descriptor.join(evtype, waiter)
     token = -1
     expiry = None
