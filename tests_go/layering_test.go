@@ -98,3 +98,16 @@ func TestWheel_ImportsNothingThatReadsClocksOrDoesIO(t *testing.T) {
 		}
 	}
 }
+
+func TestPackages_SayWhatTheyPromise(t *testing.T) {
+	for name := range allowed {
+		text, err := os.ReadFile(filepath.Join("..", name, "doc.go"))
+		if err != nil {
+			t.Errorf("%s has no package documentation: %v", name, err)
+			continue
+		}
+		if head := "// Package " + filepath.Base(name) + " "; !strings.HasPrefix(string(text), head) {
+			t.Errorf("%s/doc.go does not begin with %q", name, head)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package wheel
 
 import (
 	"math"
+	"runtime"
 	"testing"
 	"unsafe"
 )
@@ -158,5 +159,28 @@ func TestWheel_SteadyState_AllocatesNothing(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Fatalf("%v allocations", n)
+	}
+}
+
+func TestWheel_MillionPending_TakesAtMost64BytesEach(t *testing.T) {
+	const most = 64
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var w Wheel
+	for token := range int32(million) {
+		w.Set(token, int64(token%1000)*1e6)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if each := float64(after.HeapAlloc-before.HeapAlloc) / million; each > most {
+		t.Errorf("a pending timer takes %.1f bytes", each)
+	}
+	// Memory that the collector gives back counts too while the table is copied into a larger one.
+	if each := float64(after.TotalAlloc-before.TotalAlloc) / million; each > 4*most {
+		t.Errorf("%.1f bytes were allocated for each timer on the way there", each)
+	}
+	if w.Pending() != million {
+		t.Fatal("pending:", w.Pending())
 	}
 }
