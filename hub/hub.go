@@ -69,6 +69,12 @@ func (h *Hub) CancelTimer(token int32) {
 	}
 }
 
+// Deadline returns when token is due; ok is false if it is not pending.
+func (h *Hub) Deadline(token int32) (deadline int64, ok bool) { return h.wheel.Deadline(token) }
+
+// Now reads the hub's clock.
+func (h *Hub) Now() int64 { return h.clock() }
+
 // Due fills tokens with timers that are due, in order of deadline, and returns how many. more says that others are due
 // which did not fit.
 func (h *Hub) Due(tokens []int32) (n int, more bool) {

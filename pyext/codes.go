@@ -21,4 +21,5 @@ const (
 	StatWakes     = 9  // wakes that reached the loop
 	StatHealed    = 10 // registrations that the kernel saw differently from the hub
 	StatHeldBack  = 11 // Polls that left results for the next one because the ring was full
+	StatLongest   = 12 // nanoseconds; the longest time between two Polls while a watchdog was set
 )

@@ -104,11 +104,27 @@ func Stat(id, which int64) (n int64) {
 		StatStale: loop.Stale, StatPending: int64(h.loop.Hub().Pending()), StatFired: timers.Fired,
 		StatCancelled: timers.Cancelled, StatSubmitted: loop.Submitted, StatWakes: h.loop.Hub().Wakes(),
 		StatHealed: loop.Healed, StatHeldBack: loop.HeldBack,
+		StatLongest: loop.Longest,
 	}
 	if which < 0 || which >= int64(len(counters)) {
 		return CodeArgument
 	}
 	return counters[which]
+}
+
+// Deadline returns when the timer token is due, in nanoseconds of CLOCK_MONOTONIC, or 0 if it is not pending. Loop thread
+// only.
+func Deadline(id, token int64) (ns int64) {
+	defer rescue(&ns)
+	h := handles.get(id)
+	switch {
+	case h == nil:
+		return CodeClosed
+	case token != int64(int32(token)):
+		return 0
+	}
+	ns, _ = h.loop.Hub().Deadline(int32(token))
+	return ns
 }
 
 // codeOf translates an error into what crosses the border; nil is 0.

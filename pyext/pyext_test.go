@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/guv-project/guv/hub"
 	"github.com/guv-project/guv/trampoline"
 )
 
@@ -78,6 +79,17 @@ func TestPoll_DescriptorAndTimer_ComeThroughTheRings(t *testing.T) {
 	}
 }
 
+func TestDeadline_PendingOrNot_IsItsTimeOr0(t *testing.T) {
+	r := open(t)
+	r.submit[0], r.submit[1] = trampoline.OpTimer|5<<8, 1<<60
+	Submit(r.id, 2)
+	for token, want := range map[int64]int64{5: 1 << 60, 6: 0, -1: 0, 1 << 40: 0} {
+		if got := Deadline(r.id, token); got != want {
+			t.Errorf("Deadline(%d) = %d, want %d", token, got, want)
+		}
+	}
+}
+
 func TestSubmit_Nonsense_IsACode(t *testing.T) {
 	r := open(t)
 	r.submit[0] = 77
@@ -104,7 +116,7 @@ func TestClose_IsIdempotentAndTheIdIsNotReused(t *testing.T) {
 		t.Fatal("the id was reused")
 	}
 	for name, code := range map[string]int64{
-		"Poll": Poll(r.id, 0, 0), "Submit": Submit(r.id, 0), "Wake": Wake(r.id), "Fd": Fd(r.id, 0), "Stat": Stat(r.id, 0),
+		"Poll": Poll(r.id, 0, 0), "Submit": Submit(r.id, 0), "Wake": Wake(r.id), "Fd": Fd(r.id, 0), "Stat": Stat(r.id, 0), "Deadline": Deadline(r.id, 0),
 		"Lookup": Lookup(r.id, 0, 1, 1, 1, 12), "LookupCancel": LookupCancel(r.id, 0), "Watchdog": Watchdog(r.id, 1, 1), "Poll 0": Poll(0, 0, 0),
 	} {
 		if code != CodeClosed {
@@ -315,13 +327,14 @@ func TestWatchdog_BlockedLoop_WritesAReport(t *testing.T) {
 	if code := Watchdog(r.id, 2_000_000, int64(pipe[1])); code != 0 {
 		t.Fatal(code)
 	}
-	report := make([]byte, 17)
+	report, before := make([]byte, 17), hub.Monotonic()
 	// The loop stands still because this thread reads the pipe, which blocks until there is a report.
 	if n, err := syscall.Read(pipe[0], report); n != 16 || err != nil {
 		t.Fatal(n, err)
 	}
-	if id, blocked := binary.NativeEndian.Uint64(report), binary.NativeEndian.Uint64(report[8:]); int64(id) != r.id || blocked < 2_000_000 {
-		t.Fatal(id, blocked)
+	id, began := int64(binary.NativeEndian.Uint64(report)), int64(binary.NativeEndian.Uint64(report[8:]))
+	if now := hub.Monotonic(); id != r.id || began < before-1_000_000 || began > now-2_000_000 {
+		t.Fatal(id, before, began, now)
 	}
 	if Watchdog(r.id, 0, 0) != 0 || Watchdog(r.id, 1, -1) != CodeArgument || Watchdog(r.id, -1, 0) != CodeArgument {
 		t.Fatal("codes")

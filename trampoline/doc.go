@@ -1,7 +1,8 @@
 // Package trampoline moves plain numbers between two rings and a hub: who waits for what, and what became of it.
 //
 // pyext calls it from the loop thread; Post and Wake are for any thread. The rings are memory that Python owns and that
-// never moves. No lock, no clock, no goroutine; no allocation once the tables have grown.
+// never moves. No lock, no goroutine, no allocation once the tables have grown; no clock either, but that a watched loop
+// reads the hub's to know its longest turn.
 //
 // # Words
 //

@@ -25,6 +25,8 @@ type Loop struct {
 	posts    postQueue     // any thread
 	watched  atomic.Bool   // any thread; somebody reads phase
 	phase    atomic.Uint64 // written by the loop thread, read by any; odd while inside Poll
+	left     int64         // when the last watched Poll returned
+	leftAt   int64         // stats.Polls at that time: left is out of date if others have come since
 }
 
 // heldResult is a completion that waits for room.
@@ -42,6 +44,7 @@ type Stats struct {
 	Submitted int64 // operations drained
 	Healed    int64 // registrations that the kernel saw differently from us
 	HeldBack  int64 // Polls that left results for the next because the ring was full
+	Longest   int64 // nanoseconds; the longest time between two Polls, of those that were watched
 }
 
 // New makes a loop on h. The rings must stay where they are and hold at least two words each. verify turns on the check of

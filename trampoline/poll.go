@@ -12,7 +12,11 @@ func (l *Loop) Poll(words int, timeout int64) (n int, err error) {
 		return l.poll(words, timeout)
 	}
 	l.phase.Store(l.phase.Load()&^1 + 1)
+	if l.leftAt != 0 && l.leftAt == l.stats.Polls {
+		l.stats.Longest = max(l.stats.Longest, l.hub.Now()-l.left)
+	}
 	n, err = l.poll(words, timeout)
+	l.left, l.leftAt = l.hub.Now(), l.stats.Polls
 	l.phase.Store(l.phase.Load() + 1)
 	return n, err
 }

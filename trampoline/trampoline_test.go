@@ -359,6 +359,31 @@ func TestPhase_Watched_IsEvenOutsidePoll(t *testing.T) {
 	}
 }
 
+func TestStats_Longest_CountsTheTurnsOfAWatchedLoop(t *testing.T) {
+	b := newBench(t, 8, 2)
+	turn := func(ns int64) {
+		b.poll(t, 0)
+		b.now += ns
+	}
+	turn(500)
+	b.poll(t, 0)
+	if got := b.Stats().Longest; got != 0 {
+		t.Fatalf("%d ns before anybody watched", got)
+	}
+	b.Watch(true)
+	turn(30) // from here on
+	turn(70)
+	turn(20)
+	b.Watch(false)
+	turn(900)
+	b.Watch(true)
+	turn(10)
+	turn(10)
+	if got := b.Stats().Longest; got != 70 {
+		t.Fatalf("the longest turn was %d ns, not 70", got)
+	}
+}
+
 func TestPoll_SteadyState_AllocatesNothing(t *testing.T) {
 	b := newBench(t, 64, 64)
 	b.verify = false

@@ -54,6 +54,14 @@ func (w *Wheel) Cancel(token int32) bool {
 	return true
 }
 
+// Deadline returns when token is due; ok is false if it is not pending.
+func (w *Wheel) Deadline(token int32) (deadline int64, ok bool) {
+	if uint32(token) >= uint32(len(w.nodes)) || w.nodes[token].link == idle {
+		return 0, false
+	}
+	return w.nodes[token].deadline, true
+}
+
 // Next returns the exact deadline of the earliest pending timer; ok is false if none is pending.
 func (w *Wheel) Next() (deadline int64, ok bool) {
 	level, slot, ok := w.front()

@@ -113,6 +113,18 @@ func TestWheel_Next_ExactOnEveryLevel(t *testing.T) {
 	verify(t, &w)
 }
 
+func TestWheel_Deadline_KnownWhilePending(t *testing.T) {
+	var w Wheel
+	w.Set(3, 1<<40)
+	w.Set(4, 5)
+	w.PopDue(6)
+	for token, want := range map[int32]int64{3: 1 << 40, 4: 0, 5: 0, -1: 0, MaxToken: 0} {
+		if got, ok := w.Deadline(token); got != want || ok != (want != 0) {
+			t.Errorf("Deadline(%d) = %d, %v", token, got, ok)
+		}
+	}
+}
+
 func TestWheel_Set_PendingToken_MovesIt(t *testing.T) {
 	var w Wheel
 	w.Set(7, 100)

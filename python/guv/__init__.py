@@ -5,6 +5,7 @@ a program's threads become greenlets that share one thread of the operating syst
 patches nothing and starts nothing.
 """
 
+from os import environ as _environ
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from ._version import __version__ as __version__
@@ -36,6 +37,11 @@ _LAZY = {
     **dict.fromkeys(("StopServe", "connect", "listen", "serve", "wrap_ssl"), "guv.server"),
     **dict.fromkeys(("GuvWorker", "GuvWSGIWorker"), "guv.support.gunicorn_worker"),
 }
+
+if {"GUV_BLOCKED_MS", "GUV_LEAKS"} & _environ.keys():
+    from .debug import from_environment as _from_environment
+
+    _from_environment()
 
 
 def __getattr__(name: str) -> object:

@@ -26,7 +26,7 @@ from abc import ABCMeta, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -49,6 +49,9 @@ from .wire import (
     WATCH,
     WRITABLE,
 )
+
+if TYPE_CHECKING:
+    from .statistics import Statistics
 
 #: Nanoseconds that a busy hub may go without asking the loop. A turn of two greenlets that only
 #: yield takes about a microsecond; asking after each would double that.
@@ -212,6 +215,9 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         "main_waits", "ops", "polled", "ready", "stopping", "thread", "timers",
     )  # fmt: skip
 
+    #: Whether `handle_error` reports; set for all hubs by `guv.debug.hub_exceptions`.
+    reports_errors = True
+
     def __init__(self) -> None:
         super().__init__()
         self.parent = main = getcurrent()
@@ -264,6 +270,27 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
     def submit(self) -> None:
         """Hand over `self.ops` early, because there are many. Optional."""
+
+    def counters(self) -> dict[str, int]:
+        """What the loop has counted: `turns`, `events`, `stale_events`, `timers_fired`, `timers_cancelled`,
+        and `longest_turn` in nanoseconds if somebody watches. Optional; for `statistics`."""
+        return {}
+
+    def deadline_of(self, token: int) -> int:
+        """When the timer `token` is due, in nanoseconds of CLOCK_MONOTONIC; 0 if that is not known. Optional."""
+        return 0
+
+    def report_blocks(self, threshold: int, fd: int) -> bool:
+        """Write to `fd` whenever the loop has not been asked for `threshold` nanoseconds; 0: no longer.
+
+        False: this loop can't, so a thread has to look at `busy_since` from time to time. Optional.
+        """
+        return False
+
+    def busy_since(self) -> int:
+        """When the loop's last wait ended, in nanoseconds of CLOCK_MONOTONIC; 0 while it waits, or if it does not
+        know. Any thread may ask. Optional."""
+        return 0
 
     # ---- the loop ----
 
@@ -508,6 +535,12 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
     # ---- trouble ----
 
+    def statistics(self) -> Statistics:
+        """What this hub has done and what it has before it. In the hub's own thread; costs some microseconds."""
+        from .statistics import collect
+
+        return collect(self)
+
     def handle_error(self, context: object, error: BaseException) -> None:
         """An exception that nothing caught: system errors are raised in the main greenlet, the
         rest is reported through `sys.excepthook` and the hub goes on."""
@@ -515,6 +548,8 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
             return
         if isinstance(error, SYSTEM_ERRORS):
             self.throw_main(error)
+            return
+        if not self.reports_errors:
             return
         try:
             print(f"Exception in {context!r}:", file=sys.stderr)

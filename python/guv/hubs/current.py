@@ -22,6 +22,9 @@ _thread: Any = thread_local()
 _chosen: type[AbstractHub] | None = None
 _hubs: list[AbstractHub] = []  # of all threads; replaced, never changed in place
 
+#: Called with each new hub, in its thread.
+arrivals: list[Callable[[AbstractHub], object]] = []
+
 
 class _ThreadEnd:
     """Lives as long as the thread whose local variable it is: then the thread's hub is closed."""
@@ -137,6 +140,8 @@ def _install(hub: AbstractHub) -> AbstractHub:
     hub.main.hub = hub  # type: ignore[attr-defined, union-attr]
     _hubs = [*_hubs, hub]
     signals.install(hub)
+    for notice in arrivals:
+        notice(hub)
     return hub
 
 

@@ -22,6 +22,9 @@ rule: bool | None = None
 #: How many waiting greenlets a message names.
 NAMED = 10
 
+#: Functions that greenlets begin with: of no interest to the reader.
+_BODIES = ("run", "_run")
+
 
 def handlers_may_help() -> bool:
     """Whether a signal could still end the wait: some Python handler but the default SIGINT one is installed."""
@@ -70,7 +73,9 @@ def waits_for(g: greenlet) -> str:
     frame = g.gr_frame
     call: FrameType | None = None
     while frame is not None and _is_guvs(frame):
-        call, frame = frame, frame.f_back
+        if frame.f_code.co_name not in _BODIES:
+            call = frame
+        frame = frame.f_back
     where = "" if frame is None else f" at {frame.f_code.co_filename}:{frame.f_lineno}"
     if call is None:
         return f"a switch{where}"

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from .abc import AbstractHub
 
 
+#: Whether a second greenlet that waits for the same direction of a descriptor is refused. Set by
+#: `guv.debug.hub_prevent_multiple_readers`.
+exclusive = False
+
+
 class Crowd(list[Any]):
     """Greenlets and callables that wait together, in order of arrival."""
 
@@ -95,6 +100,11 @@ def _joined(there: Any, waiter: Any) -> Any:
         return waiter
     if there is waiter:
         return there
+    if exclusive and there is not None and waiter not in (there if isinstance(there, Crowd) else [there]):
+        raise RuntimeError(
+            f"{waiter!r} may not wait on a descriptor that {there!r} waits on already for the same "
+            f"direction: guv.debug.hub_prevent_multiple_readers() is in force"
+        )
     if not isinstance(there, Crowd):
         there = Crowd([] if there is None else [there])
     if waiter not in there:

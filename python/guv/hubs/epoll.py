@@ -47,6 +47,8 @@ class Hub(AbstractHub):
         self._deadlines: dict[int, tuple[int, int]] = {}  # token -> its live entry in the heap
         self._masks: dict[int, int] = {}  # what each descriptor is registered for
         self._arrivals = 0
+        self._busy_since = 0  # nanoseconds, 0 while it waits
+        self._counters = dict.fromkeys(("turns", "events", "timers_fired", "timers_cancelled", "longest_turn"), 0)
 
     def exchange(self, timeout: int) -> Iterable[int]:
         results = self._submit()
@@ -57,23 +59,40 @@ class Hub(AbstractHub):
             timeout = 0
         elif timeout and heap:
             timeout = max(0, heap[0][0] - monotonic_ns())
+        if self._busy_since:
+            turn = monotonic_ns() - self._busy_since
+            if turn > self._counters["longest_turn"]:
+                self._counters["longest_turn"] = turn
+        self._counters["turns"] += 1
+        self._busy_since = 0
         try:
             # rounded up to whole milliseconds by select.epoll: late at times, never early
             events = self._epoll.poll(timeout / 1e9 if timeout >= 0 else None)
         except InterruptedError:
             events = []
+        self._busy_since = now = monotonic_ns()
         for fd, bits in events:
             if fd == self._bell:
                 os.eventfd_read(fd)
             elif fd in self._masks:
                 results.append(fd << 16 | _flags(bits))
-        now = monotonic_ns() if heap else 0
+                self._counters["events"] += 1
         while heap and heap[0][0] <= now:
             deadline, order, token = heapq.heappop(heap)
             if deadlines.get(token) == (deadline, order):
                 del deadlines[token]
                 results.append(token << 16 | IS_TIMER)
+                self._counters["timers_fired"] += 1
         return results
+
+    def counters(self) -> dict[str, int]:
+        return self._counters
+
+    def deadline_of(self, token: int) -> int:
+        return self._deadlines.get(token, (0, 0))[0]
+
+    def busy_since(self) -> int:
+        return self._busy_since
 
     def wake(self) -> None:
         if not self.closed:
@@ -105,7 +124,8 @@ class Hub(AbstractHub):
                 self._deadlines[ident] = argument, self._arrivals
                 heapq.heappush(self._heap, (argument, self._arrivals, ident))
             elif kind == CANCEL:
-                self._deadlines.pop(ident, None)
+                if self._deadlines.pop(ident, None) is not None:
+                    self._counters["timers_cancelled"] += 1
             elif kind == FORGET:
                 if self._masks.pop(ident, None) is not None and argument:
                     self._quietly(self._epoll.unregister, ident)

@@ -15,6 +15,7 @@ import gc
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any, cast
 
 from greenlet import getcurrent, greenlet
@@ -26,6 +27,9 @@ from .current import all_hubs, forget_inherited
 
 #: Everything of the parent that must not be freed in this process.
 _kept: list[Any] = []
+
+#: How many native threads of guv's own can't leave anything locked in a child, from each part that starts some.
+harmless_threads: list[Callable[[], int]] = []
 
 _WARNING = r"This process \(pid=\d+\) is multi-threaded"
 _filter: Any = None  # what we have put into warnings.filters
@@ -95,7 +99,7 @@ def before() -> None:
     stays until a fork finds other threads; the warning has no other occasion.
     """
     global _filter
-    wanted = not thread_count() and _border.threads_are_only_go()
+    wanted = thread_count() == sum(count() for count in harmless_threads) and _border.threads_are_only_go()
     if _filter is not None and (not wanted or _filter not in warnings.filters):
         if _filter in warnings.filters:
             cast("list[Any]", warnings.filters).remove(_filter)

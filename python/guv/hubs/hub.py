@@ -27,6 +27,11 @@ _EINTR = -errno.EINTR
 #: Frame-stack chunks (16 KiB each) kept for new greenlets; see `pyext` on the frame cache.
 FRAME_CHUNKS = 4096
 
+#: What `counters` gives, by the numbers of `pyext/codes.go`.
+_COUNTERS = {
+    "turns": 0, "events": 3, "stale_events": 4, "timers_fired": 6, "timers_cancelled": 7, "longest_turn": 12,
+}  # fmt: skip
+
 
 class Hub(AbstractHub):
     """The default hub."""
@@ -105,6 +110,22 @@ class Hub(AbstractHub):
         """Nobody waits for that answer any more."""
         if self.lookups.pop(token, None) is not None:
             _border.check(self._extension.pyext_LookupCancel(self._id, token))
+
+    def counters(self) -> dict[str, int]:
+        return {name: self._extension.pyext_Stat(self._id, number) for name, number in _COUNTERS.items()}
+
+    def deadline_of(self, token: int) -> int:
+        return _border.check(self._extension.pyext_Deadline(self._id, token))
+
+    def report_blocks(self, threshold: int, fd: int) -> bool:
+        """See `AbstractHub.report_blocks`: 16 bytes, the hub's `number` and when the block began. Any thread."""
+        self._extension.pyext_Watchdog(self._id, threshold, fd)
+        return True
+
+    @property
+    def number(self) -> int:
+        """What Go calls this hub; never used twice in a process."""
+        return self._id
 
     def wake(self) -> None:
         self._wake(self._id)

@@ -1,0 +1,125 @@
+"""One trace function of `greenlet` for everyone who wants to see the switches of a thread.
+
+`greenlet.settrace` has room for one function. Here several can be added and removed in any order; they are called as
+that one is, with ("switch" or "throw", (origin, target)), after each switch. The function that was there before is
+called too, and put back when the last of ours is gone. Everything is of the calling thread alone. Nothing yields.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from greenlet import getcurrent, gettrace, greenlet, settrace
+
+from .._originals import monotonic_ns, thread_local
+from .abc import Turn
+from .current import get_hub
+
+Tracer = Callable[[str, "tuple[greenlet, greenlet]"], object]
+
+
+class _Thread(thread_local):
+    """What is known in one thread of the operating system."""
+
+    def __init__(self) -> None:
+        self.tracers: list[Tracer] = []
+        self.installed = False
+        self.before: Any = None  # the trace function that was there
+        self.track: Track | None = None
+
+
+_thread = _Thread()
+
+
+def add(tracer: Tracer) -> None:
+    """Have `tracer` called after each switch from now on."""
+    _thread.tracers = [*_thread.tracers, tracer]
+    if not _thread.installed:
+        _thread.before = gettrace()
+        _thread.installed = True
+        settrace(_trace)
+
+
+def remove(tracer: Tracer) -> None:
+    """Undo one `add`."""
+    left = list(_thread.tracers)
+    left.remove(tracer)
+    _thread.tracers = left
+    if not left:
+        _leave()
+
+
+def _leave() -> None:
+    if gettrace() is _trace:  # otherwise somebody stands above us and would call us still
+        settrace(_thread.before)
+        _thread.before = None
+        _thread.installed = False
+
+
+def _trace(event: str, args: tuple[greenlet, greenlet]) -> None:
+    before = _thread.before
+    if before is not None:
+        before(event, args)
+    tracers = _thread.tracers
+    for tracer in tracers:
+        tracer(event, args)
+    if not tracers:
+        _leave()
+
+
+class Track:
+    """The number of switches of a thread, and when each suspended greenlet went away."""
+
+    def __init__(self) -> None:
+        self.switches = 0
+        self.since: weakref.WeakKeyDictionary[greenlet, int] = weakref.WeakKeyDictionary()
+        self.turning: dict[greenlet, int] = {}  # those who wait already, but run the loop's next turn first
+
+    def __call__(self, event: str, args: tuple[greenlet, greenlet]) -> None:
+        self.switches += 1
+        self.since[args[0]] = self.turning.get(args[0]) or monotonic_ns()
+
+
+class _TrackedTurn(Turn):
+    """A `Turn` that notes since when the greenlet waits on whose stack it runs."""
+
+    __slots__ = ()
+
+    def switch(self) -> None:
+        track = _thread.track
+        if track is None:
+            super().switch()
+            return
+        current = getcurrent()
+        track.turning[current] = monotonic_ns()
+        try:
+            super().switch()
+        finally:
+            track.turning.pop(current, None)
+
+
+def track(state: bool) -> None:
+    """Begin or end tracking the switches of this thread; either may be repeated."""
+    if state == (_thread.track is not None):
+        return
+    for entry in get_hub().ready:
+        if isinstance(entry, Turn):
+            entry.__class__ = _TrackedTurn if state else Turn
+    if state:
+        _thread.track = Track()
+        add(_thread.track)
+    elif _thread.track is not None:
+        remove(_thread.track)
+        _thread.track = None
+
+
+def switches() -> int | None:
+    """How many switches this thread has made since `track`; None if they are not counted."""
+    return None if _thread.track is None else _thread.track.switches
+
+
+def away_since(suspended: greenlet) -> int | None:
+    """When a suspended greenlet of this thread went away, in nanoseconds of CLOCK_MONOTONIC, if that is known."""
+    return None if _thread.track is None else _thread.track.since.get(suspended)
