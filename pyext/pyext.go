@@ -3,6 +3,7 @@ package pyext
 import (
 	"errors"
 	"os"
+	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -28,7 +29,17 @@ func Open(subAddr, subCap, compAddr, compCap int64) (id int64) {
 		return codeOf(err)
 	}
 	settleSignals()
+	keepSpareProcessor()
 	return handles.add(&handle{loop: loop})
+}
+
+// keepSpareProcessor lets Go have two processors even where the process may use one. With an idle one beside it, the
+// scheduler leaves a thread that waits in Poll its own for 10 ms; without, it takes it away after 20 µs and hands it back
+// at the end of the wait, which cost two futex calls and two wake-ups of the scheduler's monitor for each short wait.
+func keepSpareProcessor() {
+	if runtime.GOMAXPROCS(0) < 2 {
+		runtime.GOMAXPROCS(2)
+	}
 }
 
 // Poll drains the first submitted words of the submission ring, waits for at most timeoutNs nanoseconds (0: not at all,

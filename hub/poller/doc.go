@@ -11,7 +11,8 @@
 // # Waiting in two steps
 //
 // A wait that the Go scheduler knows of costs a hand-off of the processor and, when sysmon notices, futex and nanosleep
-// calls: 0.55 and 0.41 of them for each request of a lone connection in lock-step. So Wait first waits raw, which looks to
+// calls: 0.55 and 0.41 of them for each request of a lone connection in lock-step (and two of each where Go has a single
+// processor, which is why pyext sees to two). So Wait first waits raw, which looks to
 // the scheduler like a busy loop, for at most 200 µs (rawSpan); only if nothing came it waits again in a call that the
 // scheduler knows of. Longer raw waits would hold up Go's garbage collector. A timeout of 0 is always raw: it cannot block.
 //

@@ -178,7 +178,19 @@ def _receive(self: Any, call: Any, flags: int, *args: Any) -> Any:
 
 def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
     """As `socket.recvfrom`; yields if nothing is there."""
-    return _receive(self, _recvfrom, flags, bufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
+    endpoint = self._closed
+    if flags or endpoint.__class__ is not Endpoint:
+        return _receive(self, _recvfrom, flags, bufsize, flags | DONTWAIT)  # type: ignore[no-any-return]
+    due = 0
+    while True:  # `_receive`, in place, because this is hot
+        if endpoint.readable:
+            try:
+                return _recvfrom(self, bufsize, DONTWAIT)  # type: ignore[no-any-return]
+            except BlockingIOError:
+                if endpoint.timeout == 0.0:
+                    raise
+                endpoint.readable = False
+        due = wait_readable(endpoint, due)
 
 
 def recvfrom_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
@@ -288,12 +300,21 @@ def _transmit(self: Any, call: Any, flags: int, *args: Any) -> Any:
 
 def sendto(self: Any, data: Any, *args: Any) -> int:
     """As `socket.sendto`; yields while the socket's buffer is full."""
-    if args:
-        args = *args[:-1], numeric(args[-1], _family(self))
-    if len(args) == 2 and isinstance(args[0], int):
-        return _transmit(self, _sendto, args[0], data, args[0] | DONTWAIT, args[1])  # type: ignore[no-any-return]
     if len(args) == 1:
-        return _transmit(self, _sendto, 0, data, DONTWAIT, args[0])  # type: ignore[no-any-return]
+        address = numeric(args[0], _family(self))
+        endpoint = self._closed
+        if endpoint.__class__ is Endpoint and endpoint.writable:
+            try:
+                return _sendto(self, data, DONTWAIT, address)  # type: ignore[no-any-return]
+            except BlockingIOError:
+                if endpoint.timeout == 0.0:
+                    raise
+                endpoint.writable = False
+        return _transmit(self, _sendto, 0, data, DONTWAIT, address)  # type: ignore[no-any-return]
+    if len(args) == 2 and isinstance(args[0], int):
+        flags = args[0]
+        address = numeric(args[1], _family(self))
+        return _transmit(self, _sendto, flags, data, flags | DONTWAIT, address)  # type: ignore[no-any-return]
     return _sendto(self, data, *args)  # type: ignore[no-any-return]  # raises the TypeError
 
 

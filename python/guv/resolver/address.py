@@ -16,6 +16,7 @@ from _socket import (
     AI_NUMERICSERV,
     inet_pton,
 )
+from functools import lru_cache
 from typing import Any
 
 from .._originals import raw_getaddrinfo
@@ -64,6 +65,16 @@ def is_address(host: bytes, family: int) -> bool:
     return False
 
 
+@lru_cache(1024)  # servers of datagrams ask for each answer that they send
+def _is_in_digits(family: int, host: Any) -> bool:
+    """Whether `host`, a str, is written as an address of `family`. Raises TypeError for other types."""
+    try:
+        inet_pton(family, host)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def numeric(address: Any, family: int) -> Any:
     """`address` of an Internet socket with the host in digits; anything else unchanged.
 
@@ -73,9 +84,9 @@ def numeric(address: Any, family: int) -> Any:
         return address
     host = address[0]
     try:
-        inet_pton(family, host)
-        return address
-    except (OSError, TypeError, ValueError):
+        if _is_in_digits(family, host):
+            return address
+    except TypeError:
         pass
     if not isinstance(host, (str, bytes, bytearray)):
         return address  # the socket raises the TypeError
