@@ -60,7 +60,13 @@ PATCHED = "import guv; guv.monkey_patch()\n"
 
 
 def program(body: str, timeout: str = "None", before: str = "") -> str:
-    return PATCHED + f"TIMEOUT, CONNECTIONS = {timeout}, {CONNECTIONS}\n" + textwrap.dedent(before) + textwrap.dedent(ECHO) + textwrap.dedent(body)
+    return (
+        PATCHED
+        + f"TIMEOUT, CONNECTIONS = {timeout}, {CONNECTIONS}\n"
+        + textwrap.dedent(before)
+        + textwrap.dedent(ECHO)
+        + textwrap.dedent(body)
+    )
 
 
 COUNT_CROSSINGS = """
