@@ -1,0 +1,133 @@
+"""Each example runs, as its docstring says, and is short enough to be read."""
+
+from __future__ import annotations
+
+import ast
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+NAMES = sorted(path.name for path in EXAMPLES.glob("*.py"))
+MOST_LINES = 80
+
+
+def environment(hub_kind: str) -> dict[str, str]:
+    return {**os.environ, "GUV_HUB": hub_kind}
+
+
+def run(name: str, *arguments: str, hub_kind: str) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", str(EXAMPLES / name), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=40,
+        env=environment(hub_kind),
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "Warning" not in ended.stderr
+    return ended.stdout
+
+
+@contextmanager
+def server(name: str, *arguments: str, hub_kind: str) -> Iterator[subprocess.Popen[str]]:
+    """An example that runs until it is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(hub_kind),
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def port_of(process: subprocess.Popen[str]) -> int:
+    assert process.stdout is not None
+    return int(process.stdout.readline().split()[-1])
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_example_is_short_and_says_how_to_run_it(name: str) -> None:
+    source = (EXAMPLES / name).read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= MOST_LINES
+    assert f"python examples/{name}" in (ast.get_docstring(ast.parse(source)) or "")
+
+
+def test_every_example_is_run_here() -> None:
+    source = Path(__file__).read_text(encoding="utf-8")
+    assert [name for name in NAMES if f'"{name}"' not in source] == []
+
+
+def test_crawler_finds_all_pages_of_its_site(hub_kind: str) -> None:
+    assert run("crawler.py", hub_kind=hub_kind) == "500 pages, 0 failures\n"
+
+
+def test_port_scanner_finds_a_port_that_listens(hub_kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert run("port_scanner.py", str(port), str(port), hub_kind=hub_kind) == f"open: {port}\n"
+
+
+def test_thread_pool_leaves_the_loop_going(hub_kind: str) -> None:
+    assert "the loop went on meanwhile: True" in run("thread_pool.py", hub_kind=hub_kind)
+
+
+def test_custom_hub_serves_all_its_clients() -> None:
+    assert run("custom_hub.py", hub_kind="epoll") == "<class '__main__.Hub'> 1225\n"
+
+
+def test_chat_carries_lines_to_everyone_else(hub_kind: str) -> None:
+    with server("chat.py", "0", hub_kind=hub_kind) as process:
+        port = port_of(process)
+        with connect(port) as ann, connect(port) as bob:
+            ann_file, bob_file = ann.makefile(), bob.makefile()
+            ann.sendall(b"ann\n")
+            assert ann.recv(11) == b"Your name? "
+            bob.sendall(b"bob\n")
+            assert ann_file.readline() == "* bob is here\n"
+            ann.sendall("grüße\n".encode())
+            assert bob_file.readline() == "Your name? ann: grüße\n"
+            ann.shutdown(socket.SHUT_WR)
+            assert bob_file.readline() == "* ann has left\n"
+
+
+def test_proxy_forwards_both_ways_until_both_have_ended(hub_kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as target:
+        target.settimeout(20)
+        port = str(target.getsockname()[1])
+        with (
+            server("proxy.py", "0", "127.0.0.1", port, hub_kind=hub_kind) as process,
+            connect(port_of(process)) as client,
+        ):
+            behind, _ = target.accept()
+            with behind, client.makefile("rb") as answer:
+                client.sendall(b"question")
+                client.shutdown(socket.SHUT_WR)
+                assert behind.makefile("rb").read() == b"question"
+                behind.sendall(b"answer" * 50_000)
+                behind.shutdown(socket.SHUT_WR)
+                assert answer.read() == b"answer" * 50_000
+
+
+def test_support_module_tells_of_files_that_change(hub_kind: str, tmp_path: Path) -> None:
+    with server("support_module.py", str(tmp_path), hub_kind=hub_kind) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "watching\n"
+        (tmp_path / "first").write_text("x")
+        assert process.stdout.readline() == "first\n"
+        (tmp_path / "first").unlink()
+        assert process.stdout.readline() == "first\n"
