@@ -21,11 +21,12 @@ PACKAGE = Path(guv.__file__).parent
 #: the package and all that is in it; the longest name that fits counts.
 LAYERS = (
     ("guv", "guv.__main__"),
-    ("guv.wsgi", "guv.server", "guv._proxy", "guv.support", "guv.patcher"),
-    ("guv.green", "guv.resolver"),
+    ("guv.debug", "guv.testing"),  # look into everything
+    ("guv.wsgi", "guv.websocket", "guv.server", "guv._proxy", "guv.support", "guv.patcher", "guv.backdoor"),
+    ("guv.green", "guv.resolver", "guv.fileobject"),
     (
         "guv.event", "guv.semaphore", "guv.queue", "guv.timeout", "guv.greenpool", "guv.greenthread", "guv.tpool",
-        "guv.local",
+        "guv.local", "guv.taskgroup",
     ),
     ("guv.hubs",),
     ("guv._border",),
