@@ -7,8 +7,9 @@ type Errno = poller.Errno
 
 // Error numbers that the layers above name.
 const (
-	EBADF = poller.EBADF
-	EINTR = poller.EINTR
+	EBADF  = poller.EBADF
+	EINTR  = poller.EINTR
+	EINVAL = poller.EINVAL
 )
 
 // ErrClosed is returned by Wait and Wake after Close.

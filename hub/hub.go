@@ -14,6 +14,8 @@ type Poller interface {
 	Waits() int64
 	Wakes() int64
 	Wake() error
+	Intact() bool
+	Reopen() error
 	Close() error
 	Fd() int32
 	WakeFd() int32

@@ -67,6 +67,17 @@ func Submit(id, submitted int64) (code int64) {
 	return codeOf(h.loop.Submit(int(submitted)))
 }
 
+// Reopen gives the hub new descriptors after Poll returned -EBADF or -EINVAL, or when the program is known to have closed
+// them; what was registered is registered again. Loop thread only.
+func Reopen(id int64) (code int64) {
+	defer rescue(&code)
+	h := handles.get(id)
+	if h == nil {
+		return CodeClosed
+	}
+	return codeOf(h.loop.Reopen())
+}
+
 // Wake makes the current or next Poll return early. Any thread, any time; wakes that the loop has not seen yet coalesce.
 func Wake(id int64) (code int64) {
 	defer rescue(&code)

@@ -12,6 +12,10 @@
 // Python's main thread, where handlers interrupt system calls, gets them all. Constructors with a priority run before
 // those without; of two without, in the order of linking, where Go's comes first. Should a linker order them otherwise,
 // the mask is given back too early and only this nicety is lost.
+//
+// Package syscall raises the soft limit of open descriptors to one less than the hard one when the runtime starts: for Go
+// programs, which never use select(2). Python programs do, and so do the children that inherit the limit (and those that
+// close all descriptors up to it); it is put back with the dispositions.
 #define _GNU_SOURCE
 #include "signals.h"
 
@@ -19,17 +23,20 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const int restored[] = {SIGPIPE, SIGURG};
 enum { RESTORED = sizeof restored / sizeof restored[0] };
 
 static struct sigaction before_go[RESTORED];
+static struct rlimit limit_before_go;
 static sigset_t loader_mask;
 static pthread_once_t settled = PTHREAD_ONCE_INIT;
 
 __attribute__((constructor(101))) static void guv_before_go(void) {
 	for (int i = 0; i < RESTORED; i++)
 		sigaction(restored[i], NULL, &before_go[i]);
+	getrlimit(RLIMIT_NOFILE, &limit_before_go);
 	sigset_t quiet;
 	sigfillset(&quiet);
 	static const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF};
@@ -41,6 +48,11 @@ __attribute__((constructor(101))) static void guv_before_go(void) {
 __attribute__((constructor)) static void guv_after_go(void) { pthread_sigmask(SIG_SETMASK, &loader_mask, NULL); }
 
 static void settle(void) {
+	struct rlimit limit;
+	// Only what Go would have made of it: a limit that the program has set since the load stays.
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max == limit_before_go.rlim_max &&
+	    limit.rlim_cur == limit.rlim_max - 1 && limit_before_go.rlim_cur < limit.rlim_cur)
+		setrlimit(RLIMIT_NOFILE, &limit_before_go);
 	Dl_info ours, theirs;
 	if (!dladdr((void *)&settle, &ours))
 		return;

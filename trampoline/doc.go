@@ -21,6 +21,9 @@
 //	any         FORGET, stays open         absent      DEL; seq is bumped
 //	any         any other error            absent      nothing; EPERM is an event, the rest a completion of kind 64
 //
+// A program that closes all descriptors closes the hub's own too. Then every call fails, Poll says so, and Reopen registers
+// anew what this table says.
+//
 // MOD examines readiness again, so an edge-triggered registration that is armed anew behaves level-triggered, and a
 // number that was closed and reused without a word to us heals itself.
 //

@@ -16,8 +16,10 @@ type kernel struct {
 	waits    int64
 	wakes    int64
 	woken    bool
-	fail     error // what the next Wait returns
-	limits   []int // of each Wait
+	fail     error     // what the next Wait returns
+	lost     bool      // our own descriptors were closed
+	refuse   hub.Errno // what Add fails with
+	limits   []int     // of each Wait
 	timeouts []int64
 	sources  map[int32][]*file // files behind the events that Wait returned, by descriptor
 }
@@ -48,6 +50,10 @@ const always = poller.Err | poller.Hup
 func (k *kernel) Add(fd int32, bits, seq uint32) hub.Errno {
 	f := k.files[fd]
 	switch {
+	case k.lost:
+		return syscall.EBADF
+	case k.refuse != 0:
+		return k.refuse
 	case f == nil:
 		return syscall.EBADF
 	case f.regular:
@@ -62,6 +68,8 @@ func (k *kernel) Add(fd int32, bits, seq uint32) hub.Errno {
 func (k *kernel) Mod(fd int32, bits, seq uint32) hub.Errno {
 	f := k.files[fd]
 	switch {
+	case k.lost:
+		return syscall.EBADF
 	case f == nil:
 		return syscall.EBADF
 	case f.regular:
@@ -88,6 +96,9 @@ func (k *kernel) Del(fd int32) hub.Errno {
 func (k *kernel) Wait(timeout int64, limit int) ([]poller.Event, error) {
 	k.waits++
 	k.limits, k.timeouts = append(k.limits, limit), append(k.timeouts, timeout)
+	if k.lost {
+		return nil, syscall.EBADF
+	}
 	if err := k.fail; err != nil {
 		k.fail = nil
 		return nil, err
@@ -113,8 +124,15 @@ func (k *kernel) Waits() int64  { return k.waits }
 func (k *kernel) Wakes() int64  { return k.wakes }
 func (k *kernel) Wake() error   { k.woken = true; k.wakes++; return nil }
 func (k *kernel) Close() error  { return nil }
+func (k *kernel) Intact() bool  { return !k.lost }
 func (k *kernel) Fd() int32     { return 1000 }
 func (k *kernel) WakeFd() int32 { return 1001 }
+
+// Reopen makes the kernel forget all registrations, as a new epoll instance does.
+func (k *kernel) Reopen() error {
+	k.lost, k.interest = false, map[interestKey]*interest{}
+	return nil
+}
 
 // open gives fd a new file.
 func (k *kernel) open(fd int32, f *file) *file {

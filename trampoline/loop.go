@@ -21,6 +21,7 @@ type Loop struct {
 	held     []heldResult // results made while draining, not yet delivered; oldest first
 	due      []int32      // reused by each Poll
 	stats    Stats
+	lost     bool          // loop thread only; the kernel's side of all this is gone, until Reopen
 	verify   bool          // set once; GUV_VERIFY=1
 	posts    postQueue     // any thread
 	watched  atomic.Bool   // any thread; somebody reads phase
@@ -114,6 +115,25 @@ func (l *Loop) Hub() *hub.Hub { return l.hub }
 
 // Stats returns the counters.
 func (l *Loop) Stats() Stats { return l.stats }
+
+// Reopen gives the hub new descriptors and registers everything again that was registered, after Poll has failed because the
+// program closed the old ones. Descriptors that it closed as well become failures. Timers are not touched.
+func (l *Loop) Reopen() error {
+	if err := l.hub.Reopen(); err != nil {
+		return err
+	}
+	l.lost = false
+	for i, r := range l.table.rows {
+		if r.mask == 0 {
+			continue
+		}
+		fd := int32(i)
+		l.stats.Healed++
+		r.seq++
+		l.settle(fd, r, l.add(fd, r), flagsOf(r.mask))
+	}
+	return nil
+}
 
 // Close closes the hub. Posts that were not delivered are dropped, and so is what is posted later.
 func (l *Loop) Close() error {

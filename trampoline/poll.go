@@ -1,12 +1,14 @@
 package trampoline
 
 import (
+	"github.com/guv-project/guv/hub"
 	"github.com/guv-project/guv/hub/poller"
 )
 
 // Poll drains the submissions, waits for at most timeout nanoseconds (0: not at all; negative: until the next deadline),
 // and writes results to the completion ring; it returns how many. It does not wait if there are results already. An
-// interrupted wait is an error (hub.EINTR) only if there is no result.
+// interrupted wait is an error (hub.EINTR) only if there is no result. hub.EBADF and hub.EINVAL say that the hub's own
+// descriptors are lost: Reopen, then Poll again.
 func (l *Loop) Poll(words int, timeout int64) (n int, err error) {
 	if !l.watched.Load() {
 		return l.poll(words, timeout)
@@ -25,6 +27,9 @@ func (l *Loop) poll(words int, timeout int64) (n int, err error) {
 	l.stats.Polls++
 	if err := l.Submit(words); err != nil {
 		return 0, err
+	}
+	if l.lost {
+		return 0, hub.EBADF
 	}
 	n = l.takeHeld(l.complete)
 	n += l.posts.take(l.complete[n:])

@@ -17,7 +17,7 @@ func (l *Loop) watch(fd int32, wanted uint32) {
 		r.mask |= before // the same file after all: whoever armed it still waits
 		errno = l.mod(fd, r)
 	}
-	if errno == poller.EBADF {
+	if errno == poller.EBADF && !l.lost {
 		r.mask = 0 // closed before the ring was drained: the waiter, if any, was told by whoever closed it
 		l.table.put(fd, r)
 		return
@@ -49,7 +49,7 @@ func (l *Loop) arm(fd int32, wanted uint32) {
 
 // settle records the outcome of a registration and makes a result of an error.
 func (l *Loop) settle(fd int32, r registration, errno poller.Errno, wanted uint32) {
-	if errno != 0 {
+	if errno != 0 && !l.lost { // Reopen will register what the table says
 		r.mask = 0
 		if errno == poller.EPERM { // a regular file: always ready
 			l.hold(fd, eventWord(wanted, fd))
@@ -79,10 +79,18 @@ func (l *Loop) forget(fd int32, open bool) {
 
 func (l *Loop) add(fd int32, r registration) poller.Errno {
 	l.stats.Controls++
-	return l.hub.Add(fd, r.mask, r.seq)
+	return l.doubt(l.hub.Add(fd, r.mask, r.seq))
 }
 
 func (l *Loop) mod(fd int32, r registration) poller.Errno {
 	l.stats.Controls++
-	return l.hub.Mod(fd, r.mask, r.seq)
+	return l.doubt(l.hub.Mod(fd, r.mask, r.seq))
+}
+
+// doubt looks whether an error means that the hub's own descriptors are lost, and not the one that it was about.
+func (l *Loop) doubt(errno poller.Errno) poller.Errno {
+	if (errno == poller.EBADF || errno == poller.EINVAL) && !l.lost {
+		l.lost = !l.hub.Intact()
+	}
+	return errno
 }

@@ -15,6 +15,7 @@ const (
 	EBADF  = sys.EBADF
 	EEXIST = sys.EEXIST
 	EINTR  = sys.EINTR
+	EINVAL = sys.EINVAL
 	ENOENT = sys.ENOENT
 	EPERM  = sys.EPERM
 )
@@ -54,7 +55,7 @@ type Clock func() int64
 
 // Poller is one epoll instance. See the package comment for what may be called where.
 type Poller struct {
-	epfd    int32        // set once; not used after close
+	epfd    int32        // loop thread only; not used after close
 	buffer  []sys.Event  // loop thread only; reused by each Wait
 	events  []Event      // loop thread only; what Wait returns
 	timeout sys.Timespec // loop thread only; argument of the current wait
@@ -67,18 +68,47 @@ type Poller struct {
 
 // New opens an epoll instance with its eventfd.
 func New(clock Clock) (*Poller, error) {
-	epfd, err := sys.EpollCreate()
-	if err != nil {
-		return nil, fmt.Errorf("create epoll descriptor: %w", err)
-	}
-	p := &Poller{epfd: epfd, buffer: make([]sys.Event, MaxEvents), events: make([]Event, 0, MaxEvents), clock: clock}
-	if err := p.bell.open(); err != nil {
-		return nil, errors.Join(err, sys.Close(epfd))
-	}
-	if errno := p.control(sys.CtlAdd, p.bell.fd, wakeFd, In|EdgeTriggered, 0); errno != 0 {
-		return nil, errors.Join(fmt.Errorf("register eventfd: %w", errno), p.Close())
+	p := &Poller{buffer: make([]sys.Event, MaxEvents), events: make([]Event, 0, MaxEvents), clock: clock}
+	if err := p.open(); err != nil {
+		return nil, err
 	}
 	return p, nil
+}
+
+func (p *Poller) open() error {
+	epfd, err := sys.EpollCreate()
+	if err != nil {
+		return fmt.Errorf("create epoll descriptor: %w", err)
+	}
+	bellFd, err := sys.EventFd()
+	if err != nil {
+		return errors.Join(fmt.Errorf("create eventfd: %w", err), sys.Close(epfd))
+	}
+	ev := sys.Event{Events: In | EdgeTriggered, Fd: wakeFd}
+	if errno := sys.EpollCtl(epfd, sys.CtlAdd, bellFd, &ev); errno != 0 {
+		return errors.Join(fmt.Errorf("register eventfd: %w", errno), sys.Close(bellFd), sys.Close(epfd))
+	}
+	p.epfd = epfd
+	p.bell.hang(bellFd)
+	return nil
+}
+
+// Intact reports whether both descriptors are still what New made of them. A program that closes all descriptors closes
+// these too, and their numbers may be other files by now. The eventfd is registered in our epoll instance and nowhere
+// else, so changing that registration succeeds only if neither has changed hands.
+func (p *Poller) Intact() bool {
+	fd := p.bell.fd.Load()
+	ev := sys.Event{Events: In | EdgeTriggered, Fd: wakeFd}
+	return p.bell.closed() || sys.EpollCtl(p.epfd, sys.CtlMod, fd, &ev) == 0
+}
+
+// Reopen makes new descriptors, with nothing registered, after the old ones were lost. Those are not closed: they are gone,
+// or somebody else's. A Wake that found none is made up for.
+func (p *Poller) Reopen() error {
+	if p.bell.closed() {
+		return ErrClosed
+	}
+	return p.open()
 }
 
 // Add registers fd with bits; its events carry seq.
@@ -194,7 +224,7 @@ func (p *Poller) WakeFd() int32 {
 	if p.bell.closed() {
 		return -1
 	}
-	return p.bell.fd
+	return p.bell.fd.Load()
 }
 
 // Wake makes the current Wait, or else the next one, return early.

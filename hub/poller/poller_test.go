@@ -172,7 +172,7 @@ func TestClose_RacingWakes_ClosesTheEventFdOnceAndWritesToNoOther(t *testing.T) 
 			t.Fatalf("users is %d after close", users)
 		}
 		var stat syscall.Stat_t
-		if err := syscall.Fstat(int(p.bell.fd), &stat); !errors.Is(err, syscall.EBADF) {
+		if err := syscall.Fstat(int(p.bell.fd.Load()), &stat); !errors.Is(err, syscall.EBADF) {
 			t.Fatal("the eventfd is still open:", err)
 		}
 	}
@@ -218,5 +218,86 @@ func TestWait_SteadyState_AllocatesNothing(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Fatalf("%v allocations", n)
+	}
+}
+
+func TestReopen_OwnDescriptorsTakenAway_WaitsAndWakesAgain(t *testing.T) {
+	for _, name := range []string{"epoll closed", "eventfd closed", "both closed", "both replaced by others of the kind"} {
+		t.Run(name, func(t *testing.T) {
+			p := open(t)
+			if !p.Intact() {
+				t.Fatal("not intact from the start")
+			}
+			a, b := pair(t)
+			epfd, bell := int(p.Fd()), int(p.WakeFd())
+			other := open(t)
+			var left []int // of the two numbers, those that still are not p's new ones
+			switch name {
+			case "epoll closed":
+				_ = syscall.Close(epfd)
+				left = []int{bell}
+			case "eventfd closed":
+				_ = syscall.Close(bell)
+				left = []int{epfd}
+			case "both closed":
+				_, _ = syscall.Close(epfd), syscall.Close(bell)
+			default:
+				_, _ = syscall.Dup2(int(other.Fd()), epfd), syscall.Dup2(int(other.WakeFd()), bell)
+				left = []int{epfd, bell}
+			}
+			if p.Intact() {
+				t.Fatal("still intact")
+			}
+			_ = p.Wake() // into the void, or into somebody else's
+			if err := p.Reopen(); err != nil {
+				t.Fatal(err)
+			}
+			if !p.Intact() {
+				t.Fatal("not intact after Reopen")
+			}
+			if events, err := p.Wait(-1, MaxEvents); err != nil || len(events) != 0 || p.Wakes() != 1 {
+				t.Fatalf("the wake was lost: %v, %v", events, err)
+			}
+			if errno := p.Add(a, In|EdgeTriggered, 3); errno != 0 {
+				t.Fatal(errno)
+			}
+			send(t, b)
+			if events, err := p.Wait(-1, MaxEvents); err != nil || len(events) != 1 {
+				t.Fatal(events, err)
+			}
+			for _, fd := range left {
+				_ = syscall.Close(fd)
+			}
+		})
+	}
+}
+
+func TestNew_NoDescriptorsLeft_FailsAndLeaksNone(t *testing.T) {
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	a, err := syscall.Dup(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = syscall.Close(a)
+	defer func() { _ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before) }()
+	for room := range 2 { // none, and one: for the epoll instance
+		tight := syscall.Rlimit{Cur: uint64(a + room), Max: before.Max}
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &tight); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			if _, err := New(func() int64 { return 0 }); !errors.Is(err, syscall.EMFILE) {
+				t.Fatal("error is", err)
+			}
+		}
+		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before)
+		b, err := syscall.Dup(0)
+		if err != nil || a != b {
+			t.Fatalf("the next free descriptor was %d and is %d, %v", a, b, err)
+		}
+		_ = syscall.Close(b)
 	}
 }

@@ -10,7 +10,7 @@ import (
 // bell is the eventfd that interrupts a wait. There is no lock: users counts those who are about to write, and the last
 // one out closes the descriptor if it has been closed in the meantime, so that nobody writes to a reused number.
 type bell struct {
-	fd    int32        // set once by open
+	fd    atomic.Int32 // any thread; written by hang
 	rung  atomic.Bool  // any thread; true from a ring until the loop has seen it
 	users atomic.Int64 // any thread; ringers inside, plus shut once closed
 }
@@ -18,11 +18,12 @@ type bell struct {
 // shut is added to users by close; no process has this many ringers.
 const shut = 1 << 32
 
-func (b *bell) open() (err error) {
-	if b.fd, err = sys.EventFd(); err != nil {
-		return fmt.Errorf("create eventfd: %w", err)
+// hang puts up an eventfd: the first one, or one in place of a lost one, whose ring, if it had one, is repeated.
+func (b *bell) hang(fd int32) {
+	b.fd.Store(fd)
+	if b.rung.Load() {
+		_ = sys.Notify(fd) // it is new: it has room
 	}
-	return nil
 }
 
 // ring wakes the loop unless a ring that it has not seen yet will do so anyway.
@@ -42,7 +43,7 @@ func (b *bell) ring() error {
 			break
 		}
 	}
-	if errno := sys.Notify(b.fd); errno != 0 {
+	if errno := sys.Notify(b.fd.Load()); errno != 0 { // lost: hang sees that it was rung
 		return b.leave(fmt.Errorf("write to eventfd: %w", errno))
 	}
 	return b.leave(nil)
@@ -50,7 +51,7 @@ func (b *bell) ring() error {
 
 func (b *bell) leave(err error) error {
 	if b.users.Add(-1) == shut {
-		_ = sys.Close(b.fd) // nothing can be done about an error, and an eventfd has none to report
+		_ = sys.Close(b.fd.Load()) // nothing can be done about an error, and an eventfd has none to report
 	}
 	return err
 }
@@ -69,7 +70,7 @@ func (b *bell) close() (first bool, err error) {
 		}
 		if b.users.CompareAndSwap(users, users+shut) {
 			if users == 0 {
-				return true, sys.Close(b.fd)
+				return true, sys.Close(b.fd.Load())
 			}
 			return true, nil
 		}

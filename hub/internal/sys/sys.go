@@ -14,6 +14,7 @@ const (
 	EBADF  = unix.EBADF
 	EEXIST = unix.EEXIST
 	EINTR  = unix.EINTR
+	EINVAL = unix.EINVAL
 	ENOENT = unix.ENOENT
 	ENOSYS = unix.ENOSYS
 	EPERM  = unix.EPERM

@@ -33,7 +33,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from .._originals import get_ident, monotonic_ns, thread_count
 from ..const import READ, WRITE
 from ..exceptions import DeadlockError, HubClosedError
-from .descriptor import Crowd, Descriptor
+from .descriptor import Crowd, Descriptor, OwnDescriptor
 from .wire import (
     ARM,
     CANCEL,
@@ -133,7 +133,7 @@ class AbstractListener:
     descriptor is closed first.
     """
 
-    __slots__ = ("args", "cb", "evtype", "fd", "greenlet", "hub", "tb")
+    __slots__ = ("args", "cb", "descriptor", "evtype", "fd", "greenlet", "hub", "tb")
 
     def __init__(
         self,
@@ -151,6 +151,8 @@ class AbstractListener:
         self.tb = tb
         self.args = args
         self.greenlet = getcurrent()
+        self.descriptor = hub.descriptor(fd)
+        self.descriptor.join(evtype, self)
 
     def __repr__(self) -> str:
         return f"<listener {self.evtype} of fd {self.fd} for {self.cb!r}>"
@@ -159,16 +161,15 @@ class AbstractListener:
         hub = self.hub
         if hub is None:
             return
-        descriptor = hub.fds.get(self.fd)
-        if descriptor is None or descriptor.error:
+        if self.descriptor.error:
             self.hub = None
             if self.tb is not None:
-                code = descriptor.error if descriptor is not None else errno.EBADF
-                self.tb(oserror(code))
+                self.tb(oserror(self.descriptor.error))
             return
         self.cb(*self.args)
         if self.hub is not None:
-            descriptor.join(self.evtype, self)
+            self.descriptor = hub.descriptor(self.fd)  # that of a green socket, if it has been watched meanwhile
+            self.descriptor.join(self.evtype, self)
             hub.arm(self.fd, self.evtype)
 
 
@@ -191,13 +192,17 @@ class Turn:
             ready.append(self)
             hub.switch()
             return
-        if ready or hub.calls:
-            now = monotonic_ns()
-            if now - hub.polled > POLL_INTERVAL:
-                hub.polled = now
-                hub.poll(0)
-        else:
-            hub.wait()
+        try:
+            if ready or hub.calls:
+                now = monotonic_ns()
+                if now - hub.polled > POLL_INTERVAL:
+                    hub.polled = now
+                    hub.poll(0)
+            else:
+                hub.wait()
+        except BaseException:  # no stack left, no memory left: that greenlet's trouble, not the loop's end
+            ready.append(self)
+            raise
         ready.append(self)
         if hub.calls:
             hub.due, hub.calls = hub.calls, hub.due
@@ -291,6 +296,11 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         """When the loop's last wait ended, in nanoseconds of CLOCK_MONOTONIC; 0 while it waits, or if it does not
         know. Any thread may ask. Optional."""
         return 0
+
+    def reopen(self) -> None:
+        """Make new descriptors for the loop and register with them what was registered, because the
+        program has closed the old ones. Optional: without it the hub is of no use any more."""
+        raise HubClosedError("the program has closed the descriptors of its event loop")
 
     # ---- the loop ----
 
@@ -508,9 +518,29 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         """Call `cb(*cb_args)` in the hub whenever `fd` is ready, until `remove`. See
         `AbstractListener`."""
         listener = AbstractListener(self, evtype, fd, cb, tb, cb_args)
-        self.descriptor(fd).join(evtype, listener)
         self.arm(fd, evtype)
         return listener
+
+    def keep(self, fd: int, lost: Callable[[BaseException], object]) -> AbstractListener:
+        """`fd` belongs to guv: have `lost` called in the hub if the program closes it."""
+        self.fds[fd] = own = OwnDescriptor(fd)
+        own.hub = self
+        return AbstractListener(self, READ, fd, _nothing, lost, ())
+
+    def disown(self, listener: AbstractListener) -> None:
+        """Undo `keep`, before `fd` is closed or because it has been."""
+        listener.hub = None
+        if self.fds.get(listener.fd) is listener.descriptor:
+            del self.fds[listener.fd]
+
+    def disown_all(self, listeners: Iterable[AbstractListener]) -> None:
+        """Undo `keep` for the loop's own `listeners`, and have everything else that guv keeps replaced."""
+        for listener in listeners:
+            self.disown(listener)
+        for fd, descriptor in list(self.fds.items()):
+            if isinstance(descriptor, OwnDescriptor):
+                del self.fds[fd]
+                self._wake_all(descriptor, errno.EBADF)
 
     def remove(self, listener: AbstractListener) -> None:
         """Undo `add`; may be repeated."""
@@ -576,6 +606,10 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         if not handlers_may_help():
             waits, self.main_waits = self.main_waits, None
             self.throw_main(DeadlockError(describe(self, waits)))
+
+
+def _nothing() -> None:
+    """A callback for readiness that nobody is interested in."""
 
 
 def current_thread_is(hub: AbstractHub) -> bool:

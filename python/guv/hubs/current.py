@@ -134,12 +134,16 @@ def _install(hub: AbstractHub) -> AbstractHub:
     from . import signals  # it stands above this module
 
     global _hubs
+    hub.main = getattr(_thread, "main", hub.main)
+    try:
+        signals.install(hub)
+    except BaseException:  # it takes descriptors
+        hub.close()
+        raise
     _thread.hub = hub
     _thread.end = _ThreadEnd(hub)
-    hub.main = getattr(_thread, "main", hub.main)
     hub.main.hub = hub  # type: ignore[attr-defined, union-attr]
     _hubs = [*_hubs, hub]
-    signals.install(hub)
     for notice in arrivals:
         notice(hub)
     return hub

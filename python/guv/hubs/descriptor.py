@@ -95,6 +95,15 @@ class Descriptor:
         return self.reader is not None or self.writer is not None
 
 
+class OwnDescriptor(Descriptor):
+    """One that guv itself has: that something waits on it is no reason to think that the program waits."""
+
+    __slots__ = ()
+
+    def awaited(self) -> bool:
+        return False
+
+
 def _joined(there: Any, waiter: Any) -> Any:
     if there is None and isinstance(waiter, greenlet):
         return waiter

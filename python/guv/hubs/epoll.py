@@ -12,7 +12,7 @@ import os
 import select
 from collections.abc import Iterable
 
-from .._originals import epoll, monotonic_ns, os_close
+from .._originals import epoll, monotonic_ns, os_close, time_sleep
 from ..const import READ, WRITE
 from .abc import EVENTFD, EVENTPOLL, AbstractHub
 from .descriptor import is_still
@@ -35,23 +35,62 @@ IN, OUT, PRI = select.EPOLLIN, select.EPOLLOUT, select.EPOLLPRI
 ERR, HUP, RDHUP, EDGE = select.EPOLLERR, select.EPOLLHUP, select.EPOLLRDHUP, select.EPOLLET
 
 
+#: Seconds before the kernel is asked again after an error that says nothing about us, such as ENOMEM.
+PAUSE = 0.01
+
+#: epoll objects whose descriptor the program has closed. At its end such an object closes the number all the same.
+_lost: list[object] = []
+
+
 class Hub(AbstractHub):
     """epoll for descriptors, a heap for timers, an eventfd to wake it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._epoll = epoll()
-        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._epoll.register(self._bell, IN | EDGE)
+        self._open()
         self._heap: list[tuple[int, int, int]] = []  # deadline, order of arrival, token
         self._deadlines: dict[int, tuple[int, int]] = {}  # token -> its live entry in the heap
         self._masks: dict[int, int] = {}  # what each descriptor is registered for
         self._arrivals = 0
         self._busy_since = 0  # nanoseconds, 0 while it waits
         self._counters = dict.fromkeys(("turns", "events", "timers_fired", "timers_cancelled", "longest_turn"), 0)
+        self._results: list[int] = []  # completions for the next return of `exchange`
+
+    def _open(self) -> None:
+        bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        try:
+            self._epoll = epoll()
+        except BaseException:
+            os_close(bell)
+            raise
+        self._bell = bell
+        self._epoll.register(self._bell, IN | EDGE)
+        self._own = [self.keep(fd, lambda _: self.reopen()) for fd in (self._epoll.fileno(), self._bell)]
+
+    def reopen(self) -> None:
+        self.disown_all(self._own)
+        _lost.append(self._epoll)
+        try:
+            self._open()
+        except OSError as error:
+            self.throw_main(error)
+            return
+        self.wake()
+        for fd, mask in list(self._masks.items()):
+            del self._masks[fd]
+            self._register(fd, mask)
+
+    def _intact(self) -> bool:
+        """Whether both descriptors are still ours: the eventfd is registered in no other epoll instance."""
+        try:
+            self._epoll.modify(self._bell, IN | EDGE)
+            return True
+        except OSError:
+            return False
 
     def exchange(self, timeout: int) -> Iterable[int]:
-        results = self._submit()
+        results = self._results
+        self._submit()
         heap, deadlines = self._heap, self._deadlines
         while heap and deadlines.get(heap[0][2]) != heap[0][:2]:
             heapq.heappop(heap)  # cancelled or moved
@@ -70,6 +109,12 @@ class Hub(AbstractHub):
             events = self._epoll.poll(timeout / 1e9 if timeout >= 0 else None)
         except InterruptedError:
             events = []
+        except OSError:
+            if not self._intact():
+                self.reopen()
+            else:
+                time_sleep(PAUSE)
+            events = []
         self._busy_since = now = monotonic_ns()
         for fd, bits in events:
             if fd == self._bell:
@@ -83,6 +128,7 @@ class Hub(AbstractHub):
                 del deadlines[token]
                 results.append(token << 16 | IS_TIMER)
                 self._counters["timers_fired"] += 1
+        self._results = []
         return results
 
     def counters(self) -> dict[str, int]:
@@ -96,7 +142,10 @@ class Hub(AbstractHub):
 
     def wake(self) -> None:
         if not self.closed:
-            os.eventfd_write(self._bell, 1)
+            try:
+                os.eventfd_write(self._bell, 1)
+            except OSError:  # the program has closed it; `reopen` makes up for this
+                pass
 
     def abandon(self) -> None:
         if is_still(self._bell, EVENTFD):
@@ -113,10 +162,9 @@ class Hub(AbstractHub):
             os_close(self._bell)
             self._bell = -1
 
-    def _submit(self) -> list[int]:
-        """Carry out the operations; completions that are there at once are returned."""
+    def _submit(self) -> None:
+        """Carry out the operations; some are complete at once."""
         ops, self.ops = self.ops, []
-        results: list[int] = []
         for i in range(0, len(ops), 2):
             kind, ident, argument = ops[i] & 255, ops[i] >> 8, ops[i + 1]
             if kind == TIMER:
@@ -130,12 +178,11 @@ class Hub(AbstractHub):
                 if self._masks.pop(ident, None) is not None and argument:
                     self._quietly(self._epoll.unregister, ident)
             elif kind == WATCH:
-                self._register(ident, _mask(argument), results, quiet=True)
+                self._register(ident, _mask(argument), quiet=True)
             elif kind == ARM:
-                self._register(ident, _mask(argument) | self._masks.get(ident, 0), results)
-        return results
+                self._register(ident, _mask(argument) | self._masks.get(ident, 0))
 
-    def _register(self, fd: int, mask: int, results: list[int], quiet: bool = False) -> None:
+    def _register(self, fd: int, mask: int, quiet: bool = False) -> None:
         """Register or register again; either way the kernel looks at the readiness afresh."""
         first, second = self._epoll.register, self._epoll.modify
         if fd in self._masks and not quiet:
@@ -147,10 +194,13 @@ class Hub(AbstractHub):
                 second(fd, mask)
             self._masks[fd] = mask
         except PermissionError:  # a regular file is always ready
-            results.append(fd << 16 | READABLE | WRITABLE)
+            self._results.append(fd << 16 | READABLE | WRITABLE)
         except OSError as error:
-            if not (quiet and error.errno == errno.EBADF):
-                results.append(fd << 16 | (error.errno or errno.EIO) << 8 | IS_ERROR)
+            if error.errno in (errno.EBADF, errno.EINVAL) and not self._intact():
+                self._masks[fd] = mask
+                self.reopen()  # and so this one
+            elif not (quiet and error.errno == errno.EBADF):
+                self._results.append(fd << 16 | (error.errno or errno.EIO) << 8 | IS_ERROR)
 
     @staticmethod
     def _quietly(call: object, fd: int) -> None:

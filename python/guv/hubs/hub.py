@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import _border
-from .._originals import os_close
+from .._originals import os_close, time_sleep
 from .abc import EVENTFD, EVENTPOLL, AbstractHub
 from .descriptor import is_still
 
@@ -23,6 +23,10 @@ SUBMISSIONS = 4096
 COMPLETIONS = 4096
 
 _EINTR = -errno.EINTR
+_LOST = -errno.EBADF, -errno.EINVAL
+
+#: Seconds before the kernel is asked again after an error that says nothing about us, such as ENOMEM.
+PAUSE = 0.01
 
 #: Frame-stack chunks (16 KiB each) kept for new greenlets; see `pyext` on the frame cache.
 FRAME_CHUNKS = 4096
@@ -37,8 +41,8 @@ class Hub(AbstractHub):
     """The default hub."""
 
     __slots__ = (
-        "_completions", "_descriptors", "_extension", "_id", "_next_lookup", "_poll", "_submissions",
-        "_submit", "_wake", "unasked",
+        "_completions", "_descriptors", "_extension", "_id", "_next_lookup", "_own", "_poll",
+        "_submissions", "_submit", "_wake", "unasked",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -58,10 +62,7 @@ class Hub(AbstractHub):
                 self._completions.buffer_info()[0], COMPLETIONS,
             )
         )  # fmt: skip
-        self._descriptors = (
-            (_border.check(extension.pyext_Fd(self._id, 0)), EVENTPOLL),
-            (_border.check(extension.pyext_Fd(self._id, 1)), EVENTFD),
-        )
+        self._keep_own()
         extension.pyext_FrameCache(FRAME_CHUNKS)
 
     def exchange(self, timeout: int) -> Iterable[int]:
@@ -82,8 +83,36 @@ class Hub(AbstractHub):
             return self._completions[:count]
         if count == 0 or count == _EINTR:
             return ()
-        _border.check(count)
+        return self._failed(count)
+
+    def _failed(self, code: int) -> Iterable[int]:
+        """The loop could not be asked, which is not the fault of whoever parks just now."""
+        if code in _LOST:
+            self.reopen()
+        elif code >= -4095:
+            time_sleep(PAUSE)
+        else:
+            _border.check(code)
         return ()
+
+    def _keep_own(self) -> None:
+        """Learn of it if the program closes the loop's descriptors."""
+        extension = self._extension
+        self._descriptors = (
+            (_border.check(extension.pyext_Fd(self._id, 0)), EVENTPOLL),
+            (_border.check(extension.pyext_Fd(self._id, 1)), EVENTFD),
+        )
+        self._own = [self.keep(fd, lambda _: self.reopen()) for fd, _ in self._descriptors]
+
+    def reopen(self) -> None:
+        self.disown_all(self._own)
+        code = self._extension.pyext_Reopen(self._id)
+        try:
+            _border.check(code)
+        except OSError as error:
+            self.throw_main(error)
+        else:
+            self._keep_own()
 
     def submit(self) -> None:
         ops, self.ops = self.ops, []

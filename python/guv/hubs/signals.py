@@ -39,8 +39,8 @@ from .._originals import (
     valid_signals,
 )
 from ..const import READ
-from .abc import AbstractHub
-from .descriptor import Descriptor, is_still
+from .abc import AbstractHub, AbstractListener
+from .descriptor import OwnDescriptor, is_still
 from .switch import unpark
 
 _PACKAGE = __name__.partition(".")[0]
@@ -69,15 +69,6 @@ class Handler:
             # What comes back trips the signal when this frame, the last one that is ours, is
             # cleared. Any earlier, and the handler would be called again in here, for ever.
             again = plumbing.arrived(signum, frame)  # noqa: F841
-
-
-class _Pipe(Descriptor):
-    """The wakeup pipe's record: its waiter is no reason to think that the program waits."""
-
-    __slots__ = ()
-
-    def awaited(self) -> bool:
-        return False
 
 
 class HandlerGreenlet(greenlet):
@@ -119,6 +110,11 @@ class Plumbing:
         self.turning = {function.__code__ for function in (type(hub).exchange, AbstractHub.poll, AbstractHub.wait)}
         self.program_fd = -1  # the program's own wakeup descriptor
         self.program_warns = True
+        self.open()
+
+    def open(self) -> None:
+        """Make the pipe and have the interpreter write to it."""
+        hub = self.hub
         self.out, self.into = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self.name = os.readlink(f"/proc/self/fd/{self.out}")
         try:
@@ -127,9 +123,31 @@ class Plumbing:
             os_close(self.out)
             os_close(self.into)
             raise
-        hub.fds[self.out] = record = _Pipe(self.out)
+        hub.fds[self.out] = record = OwnDescriptor(self.out)
         record.hub = hub
-        hub.add(READ, self.out, self.read_pipe)
+        self.own: list[AbstractListener] = [
+            hub.add(READ, self.out, self.read_pipe, self.lost),
+            hub.keep(self.into, self.lost),
+        ]
+
+    def lost(self, error: BaseException | None = None) -> None:
+        """The program has closed the pipe, as a daemon does that closes all descriptors: make another.
+
+        What it held is lost with it, but the handlers run without: the interpreter knows that they are due.
+        """
+        if self.out < 0:
+            return
+        program = self.program_fd, self.program_warns
+        old, name = (self.out, self.into), self.name
+        for listener in self.own:
+            self.hub.disown(listener)
+        self.trips.clear()
+        self.open()
+        if self.program_fd == old[1]:  # what the interpreter had was ours
+            self.program_fd, self.program_warns = program
+        for fd in old:
+            if is_still(fd, name):
+                os_close(fd)
 
     def arrived(self, signum: int, frame: FrameType | None) -> object:
         """A handler is due. Called between two bytecodes of any code of the main thread.
@@ -205,9 +223,11 @@ class Plumbing:
 
     def read_pipe(self) -> None:
         """Take what the pipe holds; the program's share goes on to its own descriptor."""
+        if not is_still(self.out, self.name):
+            self.lost()
         try:
             arrived = os_read(self.out, 4096)
-        except OSError:  # empty, or closed by a program that closes all
+        except OSError:  # empty
             return
         for signum in arrived:
             ours = self.trips.get(signum, 0)
@@ -234,6 +254,8 @@ class Plumbing:
         except (ValueError, OSError):  # not the main thread, or that descriptor is closed
             _reset_wakeup_fd()
         self.hub.forget(self.out)
+        for listener in self.own:
+            self.hub.disown(listener)
         if pipe_too:
             os_close(self.out)
             os_close(self.into)
