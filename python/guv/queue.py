@@ -1,46 +1,95 @@
 """Queues between greenlets: FIFO-fair, bounded, and correct across the threads of several hubs.
 
-`maxsize=None` or a negative number is unbounded. A `LightQueue` or `Queue` of ``maxsize=0`` is a
-channel: `put` waits until somebody takes the item. Greenlets killed or timed out while
-they wait lose no item.
+`maxsize=None` or a negative number is unbounded; with ``maxsize=0`` a queue is a channel: `put` waits until somebody
+takes the item. An item goes straight to the greenlet that has waited longest in `get`; when a place becomes free,
+the item of the greenlet that has waited longest in `put` takes it. A `get` that is killed or timed out takes no item;
+one that was handed an item in the same moment puts it back at the front (for that moment the queue may hold one more
+than `maxsize`). A `put` that is killed or timed out has put nothing, unless its item was taken in the same moment.
+
+`put` and `get` yield only where they have to wait. Without `block` they never yield, so signal handlers and finalizers
+may call them. No lock is used: how the steps work side by side stands in `guv.hubs.waiting`. Each step that changes
+`_free` or a note tests and stores without a call in between; whoever has added an item, a place or a note then looks
+whether it meets a counterpart (`_settle`), so nothing is left lying when two threads add at once.
 """
 
 from __future__ import annotations
 
 import heapq
+import queue as _stdlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from math import inf
 from queue import Empty, Full
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ._originals import monotonic_ns
-from .hubs.waiting import Waiters
+from greenlet import getcurrent, greenlet
 
-__all__ = ["Channel", "Empty", "Full", "LifoQueue", "LightQueue", "PriorityQueue", "Queue", "SimpleQueue"]
+from ._originals import RLock as native_rlock
+from ._originals import get_ident
+from .hubs.abc import AbstractHub
+from .hubs.current import hub_of
+from .hubs.switch import unpark
+from .hubs.waiting import NOTHING, Note, Waiters, park, remove, resume, serve
+
+if TYPE_CHECKING:
+
+    class ShutDown(Exception):
+        """The queue was shut down."""
+
+elif hasattr(_stdlib, "ShutDown"):
+    ShutDown = _stdlib.ShutDown
+else:
+
+    class ShutDown(Exception):
+        """The queue was shut down: raised by `put`, and by `get` when no item is left."""
+
+
+__all__ = [
+    "Channel", "Empty", "Full", "JoinableQueue", "LifoQueue", "LightQueue", "PriorityQueue", "Queue", "ShutDown",
+    "SimpleQueue",
+]  # fmt: skip
 
 T = TypeVar("T")
 
+#: What a note is served with when the queue is shut down.
+_SHUT: Any = object()
+
 
 class LightQueue(Generic[T]):
-    """A FIFO queue without `task_done` and `join`."""
+    """A FIFO queue without `task_done` and `join`. `items` are put into it at first."""
 
-    def __init__(self, maxsize: int | None = None) -> None:
-        self.maxsize = None if maxsize is None or maxsize < 0 else maxsize
-        self._getters = Waiters(self)
-        self._putters = Waiters(self)
-        self._init()
+    def __init__(self, maxsize: int | None = None, items: Iterable[T] = ()) -> None:
+        self.maxsize = maxsize = None if maxsize is None or maxsize < 0 else maxsize
+        self.unfinished_tasks = 0
+        self.is_shutdown = False
+        self.items: Any = self._store()
+        # getters leave [greenlet, item handed over, whether it only peeks]; putters [greenlet, whether put, item]
+        self._getters: deque[Note] = deque()
+        self._putters: deque[Note] = deque()
+        #: places left: below 0 while an item that was handed back is over the limit; -inf after `shutdown`
+        self._free: float = inf if maxsize is None else maxsize
+        for item in items:
+            self.put(item, block=False)
 
-    def _init(self) -> None:
-        self.items: Any = deque()
+    # ---- how items are kept: a kind of queue defines these
 
-    def _take(self) -> T:
-        return self.items.popleft()  # type: ignore[no-any-return]
+    def _store(self) -> Any:
+        """The collection of items; also sets `_add` and `_take` to what works on it (IndexError if empty)."""
+        items: deque[T] = deque()
+        self._add: Callable[[T], object] = items.append
+        self._take: Callable[[], T] = items.popleft
+        self._restore: Callable[[T], object] = items.appendleft
+        return items
 
-    def _add(self, item: T) -> None:
-        self.items.append(item)
+    def _first(self) -> T:
+        """The item that `get` would return; IndexError if there is none."""
+        return self.items[0]  # type: ignore[no-any-return]
+
+    # ---- what anybody may ask
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {id(self):#x} maxsize={self.maxsize} items={len(self.items)}>"
+        state = " shut down" if self.is_shutdown else ""
+        return f"<{type(self).__name__} {id(self):#x} maxsize={self.maxsize} items={len(self.items)}{state}>"
 
     def __bool__(self) -> bool:
         return True
@@ -54,90 +103,318 @@ class LightQueue(Generic[T]):
 
     def empty(self) -> bool:
         """Whether `get` would wait."""
-        return not self.items
+        return not self.items and not self._putters
 
     def full(self) -> bool:
         """Whether `put` would wait."""
-        if self.maxsize is None:
-            return False
-        return len(self.items) >= (self.maxsize or (1 if len(self._getters) else 0))
+        return self._free <= 0 and not self._getters
 
     def putting(self) -> int:
         """How many greenlets wait in `put`."""
         return len(self._putters)
 
     def getting(self) -> int:
-        """How many greenlets wait in `get`."""
+        """How many greenlets wait in `get` or `peek`."""
         return len(self._getters)
 
-    def resize(self, size: int | None) -> None:
-        """Change the bound; waiting putters go on if there is room now."""
-        self.maxsize = None if size is None or size < 0 else size
-        self._putters.wake_all()
+    # ---- putting
 
     def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
         """Add `item`; yields while the queue is full.
 
-        Raises `Full` after `timeout` seconds, or at once without `block`.
+        Raises `Full` after `timeout` seconds, or at once without `block`; `ShutDown` after `shutdown`.
         """
-        if self.full():
-            self._await(self._putters, self._has_room, block, timeout, Full)
-        self._add(item)
-        self._getters.wake_one()
-
-    def _has_room(self) -> bool:
-        return not self.full()
+        getters = self._getters
+        while getters:
+            try:
+                note = getters.popleft()
+            except IndexError:
+                break
+            if note[2]:
+                serve(note, item)
+                continue
+            waiter = note[0]
+            if waiter is not None:
+                note[1] = item
+                self.unfinished_tasks += 1
+                hub = waiter.hub
+                if hub.thread == get_ident():
+                    ready = hub.ready
+                    note[0] = None
+                    ready.append(waiter)
+                    return
+                if resume(note):
+                    return
+                self.unfinished_tasks -= 1
+        if self._free > 0:
+            self._free -= 1
+            self.unfinished_tasks += 1
+            self._add(item)
+            if getters:
+                self._settle()
+            return
+        self._wait_to_put(item, block, timeout)
 
     def put_nowait(self, item: T) -> None:
         """`put` without waiting."""
         self.put(item, block=False)
 
+    def _wait_to_put(self, item: T, block: bool, timeout: float | None) -> None:
+        if self.is_shutdown:
+            raise ShutDown
+        if not block:
+            raise Full
+        current = getcurrent()
+        hub: AbstractHub = getattr(current, "hub", None) or hub_of(current)
+        note: Note = [current, NOTHING, item]
+        self._putters.append(note)
+        if self._getters or self._free > 0 or self.is_shutdown:
+            self._settle()
+        try:
+            if not park(hub, current, note, timeout, self):
+                raise Full
+        finally:
+            if note[1] is NOTHING:
+                remove(self._putters, note)
+        if note[1] is _SHUT:
+            raise ShutDown
+
+    # ---- getting
+
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Remove and return the next item; yields until there is one.
 
-        Raises `Empty` after `timeout` seconds, or at once without `block`.
+        Raises `Empty` after `timeout` seconds, or at once without `block`; `ShutDown` if there is none after
+        `shutdown`.
         """
-        if not self.items:
-            self._await(self._getters, self._has_items, block, timeout, Empty)
-        item = self._take()
-        self._putters.wake_one()
+        if self.items:
+            try:
+                item = self._take()
+            except IndexError:
+                pass  # another thread took it
+            else:
+                if not self._putters:
+                    self._free += 1
+                else:
+                    self._vacate()
+                return item
+        if not block or self._putters or self.is_shutdown:
+            return self._get_late(block, timeout)
+        current = getcurrent()
+        try:
+            hub: AbstractHub = current.hub  # type: ignore[attr-defined]
+        except AttributeError:
+            hub = hub_of(current)
+        note: Note = [current, NOTHING, False]
+        self._getters.append(note)
+        if timeout is not None or self.items or self._putters or current is hub.main or current is hub:
+            return self._wait_to_get(hub, current, note, timeout)
+        switch_away = hub.ready.popleft
+        try:
+            while note[1] is NOTHING:
+                switch_away().switch()
+        except BaseException:
+            self._give_up(hub, current, note)
+            raise
+        note[0] = None
+        item = note[1]
+        if item is _SHUT:
+            raise ShutDown
         return item
-
-    def _has_items(self) -> bool:
-        return bool(self.items)
-
-    def _await(
-        self,
-        waiters: Waiters,
-        settled: Callable[[], bool],
-        block: bool,
-        timeout: float | None,
-        failure: type[Exception],
-    ) -> None:
-        """Park among `waiters` until `settled()`; raise `failure` once `timeout` seconds are over."""
-        due = None
-        while not settled():
-            left = None
-            if timeout is not None:
-                now = monotonic_ns()
-                due = now + int(timeout * 1e9) if due is None else due
-                left = (due - now) / 1e9
-            if not block or (left is not None and left <= 0):
-                raise failure
-            if self.maxsize == 0 and waiters is self._getters:
-                self._putters.wake_one()  # a channel: a putter may hand its item over
-            waiters.wait(left, settled, waiters.wake_one)
 
     def get_nowait(self) -> T:
         """`get` without waiting."""
         return self.get(block=False)
 
+    def peek(self, block: bool = True, timeout: float | None = None) -> T:
+        """The item that `get` would return, which stays in the queue; yields until there is one.
+
+        A waiting `peek` takes its turn among the waiting `get`: it is shown the item that the next of them gets.
+        Raises what `get` does.
+        """
+        while True:
+            try:
+                return self._first()
+            except IndexError:
+                pass
+            if self._putters and not self.is_shutdown:  # a channel
+                try:
+                    return self._putters[0][2]  # type: ignore[no-any-return]
+                except IndexError:
+                    continue
+            break
+        if self.is_shutdown:
+            raise ShutDown
+        if not block:
+            raise Empty
+        current = getcurrent()
+        hub: AbstractHub = getattr(current, "hub", None) or hub_of(current)
+        note: Note = [current, NOTHING, True]
+        self._getters.append(note)
+        return self._wait_to_get(hub, current, note, timeout)
+
+    def _get_late(self, block: bool, timeout: float | None) -> T:
+        """`get` from an empty queue that may have waiting putters (a channel), or does not wait."""
+        while self._putters:
+            try:
+                note = self._putters.popleft()
+            except IndexError:
+                break
+            if serve(note, True):
+                self.unfinished_tasks += 1
+                return note[2]  # type: ignore[no-any-return]
+        if self.is_shutdown:
+            raise ShutDown
+        if not block:
+            raise Empty
+        return self.get(block, timeout)
+
+    def _wait_to_get(self, hub: AbstractHub, current: greenlet, note: Note, timeout: float | None) -> T:
+        """`get` or `peek` with all that may be asked of it."""
+        if self.items or self._putters or self.is_shutdown:
+            self._settle()
+        try:
+            if not park(hub, current, note, timeout, self):
+                raise Empty
+        except BaseException:
+            self._give_up(hub, current, note)
+            raise
+        item = note[1]
+        if item is _SHUT:
+            raise ShutDown
+        return item  # type: ignore[no-any-return]
+
+    def _give_up(self, hub: AbstractHub, current: greenlet, note: Note) -> None:
+        """An exception ends the wait; an item that was handed over goes back to the front."""
+        note[0] = None
+        unpark(hub, current)
+        item = note[1]
+        if item is NOTHING:
+            remove(self._getters, note)
+        elif item is not _SHUT and not note[2]:
+            self._put_back(item)
+
+    def _put_back(self, item: T) -> None:
+        self._free -= 1
+        self._restore(item)
+        if self._getters:
+            self._settle()
+
+    # ---- bringing items, places and waiters together
+
+    def _vacate(self) -> None:
+        """A place has become free: give it to whoever has waited longest in `put`."""
+        putters = self._putters
+        while True:
+            if not putters or self._free < 0:
+                self._free += 1
+                return
+            try:
+                note = putters.popleft()
+            except IndexError:
+                continue
+            if serve(note, True):
+                self.unfinished_tasks += 1
+                self._add(note[2])
+                if self._getters:
+                    self._settle()
+                return
+
+    def _settle(self) -> None:
+        """Serve each waiter that can be served. Needed where one thread adds while another one looks."""
+        getters, putters = self._getters, self._putters
+        while True:
+            if self.is_shutdown and not self.items:
+                self._refuse(getters)
+            if self.is_shutdown:
+                self._refuse(putters)
+            if getters and self.items:
+                self._serve_getter()
+            elif getters and putters:
+                try:
+                    note = putters.popleft()
+                except IndexError:
+                    continue
+                if serve(note, True):
+                    self.unfinished_tasks += 1
+                    self._free -= 1
+                    self._restore(note[2])
+            elif putters and self._free > 0:
+                taken = False
+                if self._free > 0:
+                    self._free -= 1
+                    taken = True
+                if taken:
+                    self._vacate()
+            else:
+                return
+
+    def _serve_getter(self) -> None:
+        try:
+            note = self._getters.popleft()
+        except IndexError:
+            return
+        if note[2]:
+            try:
+                serve(note, self._first())
+            except IndexError:
+                self._getters.appendleft(note)
+            return
+        try:
+            item = self._take()
+        except IndexError:
+            self._getters.appendleft(note)
+            return
+        if serve(note, item):
+            self._vacate()
+        else:
+            self._restore(item)
+
+    def _refuse(self, notes: deque[Note]) -> None:
+        while notes:
+            try:
+                note = notes.popleft()
+            except IndexError:
+                return
+            serve(note, _SHUT)
+
+    def resize(self, size: int | None) -> None:
+        """Change the limit. Greenlets that wait in `put` go on if there is room now; items are never dropped."""
+        self.maxsize = None if size is None or size < 0 else size
+        if not self.is_shutdown:
+            self._free = (inf if self.maxsize is None else self.maxsize) - len(self.items)
+        if self._putters:
+            self._settle()
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """From now on `put` raises `ShutDown`, and so does `get` as soon as no item is left.
+
+        `immediate` drops the items, as if each had been got and done. Whoever waits is woken with `ShutDown`.
+        As in Python 3.13. Never yields.
+        """
+        self.is_shutdown = True
+        self._free = -inf
+        if immediate:
+            while self.items:
+                try:
+                    self._take()
+                except IndexError:
+                    break
+                self._dropped()
+        self._settle()
+
+    def _dropped(self) -> None:
+        """An item was dropped by `shutdown`."""
+
     def __iter__(self) -> Iterator[T]:
         return self
 
     def __next__(self) -> T:
-        """The next item; `StopIteration` as an item ends the iteration."""
-        item = self.get()
+        """The next item; `StopIteration` as an item, and the end of a queue that was shut down, end the iteration."""
+        try:
+            item = self.get()
+        except ShutDown:
+            raise StopIteration from None
         if item is StopIteration:
             raise StopIteration
         return item
@@ -146,18 +423,16 @@ class LightQueue(Generic[T]):
 class Queue(LightQueue[T]):
     """A FIFO queue whose `join` waits until each item was reported done."""
 
-    def __init__(self, maxsize: int | None = None) -> None:
-        super().__init__(maxsize)
-        self.unfinished_tasks = 0
+    def __init__(
+        self, maxsize: int | None = None, items: Iterable[T] = (), unfinished_tasks: int | None = None
+    ) -> None:
+        super().__init__(maxsize, items)
         self._joiners = Waiters(self)
-
-    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
-        """See `LightQueue.put`."""
-        super().put(item, block, timeout)
-        self.unfinished_tasks += 1
+        if unfinished_tasks is not None:
+            self.unfinished_tasks = unfinished_tasks
 
     def task_done(self) -> None:
-        """Report that an item that was got has been dealt with.
+        """Report that an item that was got has been dealt with. Never yields.
 
         Raises ValueError if that was said more often than items were put.
         """
@@ -167,39 +442,55 @@ class Queue(LightQueue[T]):
         if not self.unfinished_tasks:
             self._joiners.wake_all()
 
+    def _dropped(self) -> None:
+        self.task_done()
+
     def join(self, timeout: float | None = None) -> bool:
         """Yield until all items are done, for at most `timeout` seconds; whether they are."""
         return not self.unfinished_tasks or self._joiners.wait(timeout, lambda: not self.unfinished_tasks)
 
 
+JoinableQueue = Queue  # gevent's name
+
+
 class PriorityQueue(Queue[T]):
-    """A queue that gives the smallest item first."""
+    """A queue that gives the smallest item first. Comparing items must not yield."""
 
-    def _init(self) -> None:
-        self.items = []
+    def _store(self) -> Any:
+        items: list[T] = []
+        guard = native_rlock()  # comparisons may be Python code, so threads may change in the middle of a heap's step
 
-    def _take(self) -> T:
-        return heapq.heappop(self.items)  # type: ignore[no-any-return]
+        def add(item: T) -> None:
+            with guard:
+                heapq.heappush(items, item)  # type: ignore[type-var]
 
-    def _add(self, item: T) -> None:
-        heapq.heappush(self.items, item)
+        def take() -> T:
+            with guard:
+                return heapq.heappop(items)  # type: ignore[type-var]
+
+        self._add = self._restore = add
+        self._take = take
+        return items
 
 
 class LifoQueue(Queue[T]):
     """A queue that gives the newest item first."""
 
-    def _init(self) -> None:
-        self.items = []
+    def _store(self) -> Any:
+        items: list[T] = []
+        self._add = self._restore = items.append
+        self._take = items.pop
+        return items
 
-    def _take(self) -> T:
-        return self.items.pop()  # type: ignore[no-any-return]
+    def _first(self) -> T:
+        return self.items[-1]  # type: ignore[no-any-return]
 
 
 class SimpleQueue(LightQueue[T]):
     """An unbounded FIFO queue."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, items: Iterable[T] = ()) -> None:
+        super().__init__(None, items)
 
 
 class Channel(LightQueue[T]):

@@ -1,12 +1,23 @@
 """Semaphores: FIFO-fair, and correct across the threads of several hubs.
 
-A permit goes straight to the greenlet that has waited longest; one that is killed or timed out at
-that moment hands it on.
+A permit goes straight to the greenlet that has waited longest; one that is killed or timed out at that moment
+hands it on. `release` never yields (but for `CappedSemaphore`) and may be called from any thread, from signal
+handlers and finalizers. How that works without a lock stands in `guv.hubs.waiting`.
 """
 
 from __future__ import annotations
 
-from .hubs.waiting import Waiters
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+from ._originals import get_ident
+from .hubs.abc import AbstractHub
+from .hubs.current import hub_of
+from .hubs.switch import unpark
+from .hubs.waiting import NOTHING, Note, current_and_hub, park, remove, resume, serve
 
 
 class Semaphore:
@@ -16,7 +27,8 @@ class Semaphore:
         if value < 0:
             raise ValueError(f"a semaphore's value can't be negative, as {value} is")
         self.counter = value
-        self._waiters = Waiters(self)
+        self._waiters: deque[Note] = deque()
+        self._links: list[Callable[[Semaphore], object]] = []
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {id(self):#x} c={self.counter} w={len(self._waiters)}>"
@@ -30,41 +42,122 @@ class Semaphore:
         """Whether `acquire` would wait."""
         return self.counter <= 0
 
+    def ready(self) -> bool:
+        """Whether `acquire` would not wait."""
+        return self.counter > 0
+
     def bounded(self) -> bool:
         """Whether `release` is limited. Always False here."""
         return False
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Take a permit; yields until there is one, for at most `timeout` seconds.
+        """Take a permit; yields until there is one, for at most `timeout` seconds (None and -1: for ever).
 
         False if there was none in time. Without `blocking` it never yields.
         """
-        if timeout == -1:
-            timeout = None
-        if not blocking and timeout is not None:
-            raise ValueError("acquire() takes no timeout without blocking")
+        if timeout is not None:
+            if not blocking:
+                raise ValueError("acquire() takes no timeout without blocking")
+            if timeout == -1:
+                timeout = None
         if self.counter > 0:
             self.counter -= 1
             return True
-        return blocking and self._waiters.wait(timeout, self._take, self.release)
-
-    def _take(self) -> bool:
-        if self.counter > 0:
+        if not blocking:
+            return False
+        current = getcurrent()
+        try:
+            hub: AbstractHub = current.hub  # type: ignore[attr-defined]
+        except AttributeError:
+            hub = hub_of(current)
+        note: Note = [current, NOTHING]
+        self._waiters.append(note)
+        if self.counter > 0:  # released by another thread meanwhile
             self.counter -= 1
-            return True
+            return self._taken_at_last(note, hub, current)
+        try:
+            if timeout is None and current is not hub.main and current is not hub:
+                switch_away = hub.ready.popleft
+                while note[1] is NOTHING:
+                    switch_away().switch()
+                note[0] = None
+                return True
+            if park(hub, current, note, timeout, self):
+                return True
+        except BaseException:
+            self._give_up(note, hub, current)
+            raise
+        remove(self._waiters, note)
         return False
+
+    def _taken_at_last(self, note: Note, hub: AbstractHub, current: greenlet) -> bool:
+        """A permit was taken while `note` was in the queue; give back another one that came by the note."""
+        served = True
+        if note[1] is NOTHING:
+            note[0] = None
+            served = False
+        if served:
+            note[0] = None
+            unpark(hub, current)
+            self.release()
+        else:
+            remove(self._waiters, note)
+        return True
+
+    def _give_up(self, note: Note, hub: AbstractHub, current: greenlet) -> None:
+        """An exception ends the wait."""
+        note[0] = None
+        unpark(hub, current)
+        if note[1] is NOTHING:
+            remove(self._waiters, note)
+        else:
+            Semaphore.release(self)
 
     def release(self, blocking: bool = True) -> bool:
         """Give a permit back, to whoever has waited longest. Never yields here."""
-        if not self._waiters.wake_one():
-            self.counter += 1
-        return True
+        waiters = self._waiters
+        while True:
+            if not waiters:
+                self.counter += 1
+                if self._links:
+                    self._notify()
+                return True
+            try:
+                note = waiters.popleft()
+            except IndexError:
+                continue
+            waiter = note[0]
+            if waiter is not None:
+                note[1] = True
+                hub = waiter.hub
+                if hub.thread == get_ident():
+                    ready = hub.ready
+                    note[0] = None
+                    ready.append(waiter)
+                    return True
+                if resume(note):
+                    return True
 
     def __enter__(self) -> bool:
         return self.acquire()
 
     def __exit__(self, *exc_info: object) -> None:
         self.release()
+
+    def rawlink(self, callback: Callable[[Any], object]) -> None:
+        """Call `callback(self)` whenever a permit is left over, and at once if there is one. It must not block."""
+        self._links.append(callback)
+        if self.counter > 0:
+            callback(self)
+
+    def unlink(self, callback: Callable[[Any], object]) -> None:
+        """Undo `rawlink`."""
+        if callback in self._links:
+            self._links.remove(callback)
+
+    def _notify(self) -> None:
+        for link in list(self._links):
+            link(self)
 
 
 class BoundedSemaphore(Semaphore):
@@ -93,23 +186,63 @@ class CappedSemaphore(Semaphore):
             raise ValueError(f"the count must be from 0 to the limit, {limit}, not {count}")
         super().__init__(count)
         self.limit = limit
-        self._full = Waiters(self)
+        self._releasers: deque[Note] = deque()  # who waits in `release`
+
+    @property
+    def balance(self) -> int:
+        """The permits left, plus the greenlets that wait to release, less those that wait to acquire."""
+        return self.counter + len(self._releasers) - len(self._waiters)
 
     def bounded(self) -> bool:
         """Whether `release` is limited: whether it would wait."""
         return self.counter >= self.limit
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """As `Semaphore.acquire`; lets a waiting `release` go on."""
+        """As `Semaphore.acquire`; the `release` that has waited longest takes effect."""
         taken = super().acquire(blocking, timeout)
-        if taken:
-            self._full.wake_one()
+        while taken and self._releasers:
+            try:
+                note = self._releasers.popleft()
+            except IndexError:
+                break
+            if serve(note, True):
+                self._deposit()
+                break
         return taken
 
+    def _deposit(self) -> bool:
+        """Add a permit if that is allowed now."""
+        if self.counter < self.limit:
+            self.counter += 1
+        else:
+            return False
+        taken = False
+        if self._waiters and self.counter > 0:
+            self.counter -= 1
+            taken = True
+        if taken:
+            super().release()  # to the one who waits
+        elif self._links:
+            self._notify()
+        return True
+
     def release(self, blocking: bool = True) -> bool:
-        """Give a permit; yields while there are `limit`. False without `blocking` in that case."""
-        while self.counter >= self.limit:
-            if not blocking:
-                return False
-            self._full.wait(None, lambda: self.counter < self.limit, self._full.wake_one)
-        return super().release()
+        """Give a permit; yields while there are `limit`. False without `blocking` in that case.
+
+        One that is killed while it waits has not given its permit, unless its turn came in the same moment.
+        """
+        if self._deposit():
+            return True
+        if not blocking:
+            return False
+        current, hub = current_and_hub()
+        note: Note = [current, NOTHING]
+        self._releasers.append(note)
+        try:
+            if self.counter < self.limit and note[1] is NOTHING:  # acquired by another thread meanwhile
+                note[0] = None
+                return self._deposit() or self.release()
+            return park(hub, current, note, None, self)
+        finally:
+            if note[1] is NOTHING:
+                remove(self._releasers, note)
