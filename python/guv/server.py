@@ -81,8 +81,13 @@ def listen_fds() -> list[socket.socket]:
     return sockets
 
 
-def connect(addr: Address, family: int = socket.AF_INET, bind: Address | None = None) -> socket.socket:
-    """A socket connected to `addr`, from the local address `bind`. Yields until it is; raises OSError."""
+def connect(
+    addr: Address, family: int = socket.AF_INET, bind: Address | None = None, *, timeout: float | None = None
+) -> socket.socket:
+    """A socket connected to `addr`, from the local address `bind`. Yields until it is; raises OSError.
+
+    `timeout` bounds connecting, in seconds; the socket that is returned has none.
+    """
     if isinstance(addr, (str, bytes)):
         family = socket.AF_UNIX
     elif family == socket.AF_INET and ":" in addr[0]:
@@ -91,7 +96,9 @@ def connect(addr: Address, family: int = socket.AF_INET, bind: Address | None = 
     try:
         if bind is not None:
             sock.bind(bind)
+        sock.settimeout(timeout)
         sock.connect(addr)
+        sock.settimeout(None)
     except BaseException:
         sock.close()
         raise
@@ -117,7 +124,9 @@ def wrap_ssl(
     """
     import ssl
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT)
+    from .green._greentls import green_context
+
+    context = green_context(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT))
     context.check_hostname = False
     context.verify_mode = ssl.VerifyMode(cert_reqs)
     if ca_certs:
@@ -210,6 +219,10 @@ class Server(AbstractServer):
         if concurrency is not None and concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency!r}")
         self.concurrency = concurrency
+        if ssl_context is not None:
+            from .green._greentls import green_context
+
+            ssl_context = green_context(ssl_context)
         self.ssl_context = ssl_context
         self.handshake_timeout = handshake_timeout
         self.proxy_protocol = proxy_protocol
@@ -293,6 +306,7 @@ class Server(AbstractServer):
 
     def _prepare(self, connection: socket.socket, address: Address) -> tuple[socket.socket, Address] | None:
         """Read the proxy's header and shake hands; None if the peer fails at that."""
+        connection = make_green(connection)
         try:
             if self.proxy_protocol:
                 from ._proxy import read_header
@@ -314,7 +328,7 @@ class Server(AbstractServer):
             _log.debug("the connection from %r did not get ready: %s", address, error)
             connection.close()
             return None
-        return make_green(connection), address
+        return connection, address
 
     # ---- stopping ----
 
