@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import guv
+import guv.hubs
+from guv.hubs.abc import AbstractHub
+from guv.hubs.current import drop_hub
 
 PACKAGE = Path(__file__).resolve().parent.parent / "python"
 EXTENSIONS = Path(guv.__file__).parent / "_ext"  # of the package that is tested, which may be an installed one
@@ -32,6 +35,24 @@ def _hubs() -> list[str]:
 def hub_kind(request: pytest.FixtureRequest) -> str:
     """The name of a hub, for the environment variable GUV_HUB."""
     return str(request.param)
+
+
+@pytest.fixture
+def hub(hub_kind: str) -> Iterator[AbstractHub]:
+    """A hub of each kind in this process, dropped afterwards."""
+    drop_hub()
+    guv.hubs.use_hub(hub_kind)
+    yield guv.hubs.get_hub()
+    drop_hub()
+
+
+@pytest.fixture
+def certificate() -> str:
+    """A PEM file with a key and its certificate, signed by itself, for localhost, 127.0.0.1, ::1 and other.test.
+
+    Made for these tests by ``openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 36500``.
+    """
+    return str(Path(__file__).parent / "data" / "localhost.pem")
 
 
 @pytest.fixture

@@ -8,19 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import guv
-from guv.hubs.current import drop_hub
 from guv.wsgi import Limits, WSGIHandler, WSGIServer, _handler
-
-
-@pytest.fixture(params=["epoll", "hub"])
-def hub(request):
-    """Each kind of hub in turn."""
-    if request.param == "hub":
-        pytest.importorskip("guv._ext", reason="the Go extension is not built")
-    drop_hub()
-    guv.hubs.use_hub(request.param)
-    yield guv.hubs.get_hub()
-    drop_hub()
 
 
 class Served:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Message, Ping, TextMessage
 from wsproto.extensions import PerMessageDeflate
 from wsproto.utilities import LocalProtocolError
 
@@ -169,7 +169,7 @@ class RFC6455WebSocket(WebSocket):
 
     # ---- sending ----
 
-    def _send(self, event: Message | Ping | Pong | CloseConnection) -> None:
+    def _send(self, event: Message[Any] | Ping | CloseConnection) -> None:
         with self._sending:
             if self._close_sent or self._ended.is_set():
                 raise self._closed()
@@ -182,6 +182,17 @@ class RFC6455WebSocket(WebSocket):
             except OSError as error:
                 self._end(ABNORMAL, str(error))
                 raise ConnectionClosedError(f"the connection broke: {error}") from error
+
+    def _answer(self, event: Ping | CloseConnection) -> None:
+        """Send a pong or the second good-bye. A peer that takes none may still have sent something worth reading."""
+        with self._sending:
+            if self._close_sent:
+                return
+            self._close_sent = isinstance(event, CloseConnection)
+            try:
+                self.socket.sendall(self._protocol.send(event.response()))
+            except (LocalProtocolError, OSError):
+                pass
 
     def _send_close(self, code: int, reason: str) -> None:
         if not self._close_sent:
@@ -240,13 +251,11 @@ class RFC6455WebSocket(WebSocket):
         if isinstance(event, (TextMessage, BytesMessage)):
             self._take(event)
         elif isinstance(event, Ping):
-            if not self._close_sent:
-                self._send(event.response())
+            self._answer(event)
         elif isinstance(event, CloseConnection):
             if self._protocol.state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):
                 raise FailedConnectionError(int(event.code), event.reason or "")  # what it sent made no sense
-            if not self._close_sent:
-                self._send(event.response())
+            self._answer(event)
             self._end(int(event.code), event.reason or "")
 
     def _take(self, event: TextMessage | BytesMessage) -> None:
