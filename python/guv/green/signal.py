@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
-from greenlet import getcurrent
+from greenlet import getcurrent, greenlet
 
 from .._originals import get_ident, monotonic_ns, os_close
 from ..const import READ
@@ -26,6 +26,10 @@ from ..hubs.native import run_native
 from ..hubs.signals import plumbing, unwrap, wrap
 from ..hubs.switch import trampoline, unpark
 from ._signalfd import signalfd
+
+#: Greenlets that run code which takes them for the main thread, because it asks the operating system: their
+#: `set_wakeup_fd` does nothing.
+bystanders: set[greenlet] = set()
 
 _HandlerType = Callable[[int, "FrameType | None"], Any] | int | None
 
@@ -49,6 +53,8 @@ def getsignal(signalnum: int) -> Any:
 
 def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
     """As `signal.set_wakeup_fd`: signal numbers that guv's own pipe has received go on to `fd`."""
+    if bystanders and getcurrent() in bystanders:
+        return -1
     previous = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
     installed = plumbing()
     if installed is None:

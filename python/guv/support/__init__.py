@@ -40,6 +40,7 @@ SUPPORTED: Final = {
     "pycurl": "guv.support.pycurl",
     "zmq": "guv.support.zmq",
     "grpc": "guv.support.grpc",
+    "uvloop": "guv.support.uvloop",
     "cassandra": "guv.support.cassandra",
 }
 
