@@ -28,6 +28,7 @@ from ..local import local
 from . import _handles
 from .lock import allocate_lock, lock
 from .rlock import RLock
+from .sentinel import Sentinel
 
 #: The greenlets that run as threads, by their ident. Those of other threads' hubs are among them.
 running: dict[int, greenlet] = {}
@@ -116,9 +117,9 @@ def count() -> int:
     return len(running) + native_count()
 
 
-def set_sentinel() -> lock:
+def set_sentinel() -> Sentinel:
     """Return a lock that will be released when the current thread ends."""
-    sentinel = allocate_lock()
+    sentinel = Sentinel()
     getcurrent().__dict__["thread_sentinel"] = sentinel
     return sentinel
 

@@ -4,8 +4,8 @@ Yields: a running loop, each time it has nothing to do, and once in every round 
 without guv; greenlet-threads may each run a loop. A loop in a native thread without a hub is left alone.
 
 libuv tells all that an outer loop has to know: the descriptor behind which it collects its events, and the time until
-its next timer. A *prepare* handle is called at the right moment, just before libuv would wait; it waits in its place. An
-*idle* handle makes libuv pass on without waiting where it has to be called once more.
+its next timer. A *prepare* handle is called at the right moment, just before libuv would wait; it waits in its place.
+An *idle* handle makes libuv pass on without waiting after that.
 
 uvloop holds all greenlets of the main thread for the main thread, which `signal.set_wakeup_fd` is for. With uvloop
 imported before `monkey_patch`, loops that run at the same time have to end in the reverse order of their beginning.
@@ -113,11 +113,12 @@ class _Waiter:
         _libuv.uv_idle_start(self.idle, _libuv.uv_is_active)  # that does nothing
 
 
-@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-def _prepare(handle: int) -> None:
+def _before_wait(handle: int) -> None:
+    """Called by libuv."""
     _running[handle].wait()
 
 
+_prepare: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_before_wait)
 _libuv: Any = None
 _malloc: Any = ctypes.CDLL(None).malloc
 _malloc.argtypes, _malloc.restype = (ctypes.c_size_t,), ctypes.c_void_p
@@ -135,7 +136,9 @@ def _bind() -> None:
         library.uv_handle_size.argtypes, library.uv_handle_size.restype = (ctypes.c_int,), ctypes.c_size_t
         library.uv_idle_init.argtypes = library.uv_prepare_init.argtypes = (pointer, pointer)
         library.uv_idle_start.argtypes = library.uv_prepare_start.argtypes = (pointer, pointer)
-        library.uv_idle_stop.argtypes = library.uv_backend_fd.argtypes = library.uv_backend_timeout.argtypes = (pointer,)
+        library.uv_idle_stop.argtypes = library.uv_backend_fd.argtypes = library.uv_backend_timeout.argtypes = (
+            pointer,
+        )
         library.uv_close.argtypes, library.uv_close.restype = (pointer, pointer), None
         library.uv_unref.argtypes, library.uv_unref.restype = (pointer,), None
         library.uv_update_time.argtypes, library.uv_update_time.restype = (pointer,), None
