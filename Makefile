@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 STAMP := $(VENV)/.ready
 GO_SOURCES := go.mod go.sum $(shell find pyext hub trampoline -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
-.PHONY: all setup ext demo test test-go test-py test-slow lint fmt check wheel smoke bench bench-compare compat clean help
+.PHONY: all setup ext demo test test-go test-py test-slow reference lint fmt check wheel smoke bench bench-compare compat clean help
 
 all: ext lint test
 
@@ -59,6 +59,9 @@ test-py: ext
 test-slow: ext
 	$(PY) -m pytest -m slow $(PYTEST_ARGS)
 endif
+
+reference: ext ## write docs/reference.md from the docstrings
+	$(PY) tools/make_reference.py
 
 # ---- code style and types
 
