@@ -123,7 +123,7 @@ def test_reload_serves_the_new_program_and_refuses_nobody(command, tmp_path):
     while not texts or texts[-1] != "two,":
         texts.append(served.get()[0])
     served.line("reloaded: 2 new workers serve")
-    assert served.get()[0] == "two,"
+    assert set(texts) <= {"one", "two,"}
     assert served.end()[0] == 0
 
 
