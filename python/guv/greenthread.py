@@ -193,7 +193,7 @@ def spawn_after(seconds: float, func: Callable[..., T], *args: Any, **kwargs: An
     thread._call = func, args, kwargs
     thread._links = None
     thread.gr_context = copy_context()
-    thread.starter = Timer(hub, monotonic_ns() + int(seconds * 1e9), thread.switch, (), {})
+    thread.starter = hub.schedule_call_global(seconds, thread.switch)
     return thread
 
 

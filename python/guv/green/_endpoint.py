@@ -19,7 +19,7 @@ from greenlet import getcurrent, greenlet
 
 from .._originals import RawSocket, monotonic_ns
 from ..const import READ, WRITE
-from ..hubs.abc import AbstractHub, oserror
+from ..hubs.abc import AbstractHub, Turn, oserror
 from ..hubs.current import hub_of
 from ..hubs.descriptor import Descriptor
 from ..hubs.switch import park, trampoline, unpark, wait_armed
@@ -164,7 +164,10 @@ def wait_readable(endpoint: Endpoint, due: int) -> int:
     if endpoint.timeout is None and endpoint.reader is None:
         endpoint.reader = current
         try:
-            hub.ready.popleft().switch()
+            there = hub.ready.popleft()
+            if there.__class__ is Turn:
+                there = there.next()  # type: ignore[attr-defined]
+            there.switch()
         except BaseException:
             if not endpoint.leave(READ, current):
                 unpark(hub, current)

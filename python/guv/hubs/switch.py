@@ -14,7 +14,7 @@ from greenlet import getcurrent, greenlet
 
 from .._originals import monotonic_ns
 from ..const import READ, WRITE
-from .abc import AbstractHub, oserror
+from .abc import AbstractHub, Turn, oserror
 from .current import hub_of
 from .descriptor import Descriptor
 from .timeout import Timeout
@@ -41,7 +41,10 @@ def gyield(switch_back: bool = True) -> None:
     if switch_back:
         ready.append(current)
         try:
-            ready.popleft().switch()
+            there = ready.popleft()
+            if there.__class__ is Turn:
+                there = there.next()
+            there.switch()
         except BaseException:
             unpark(current.hub, current)  # type: ignore[attr-defined]
             raise
@@ -88,7 +91,10 @@ def sleep_until(deadline: int) -> None:
     hub = hub_of(current)
     token = hub.set_timer(deadline, current)
     try:
-        hub.ready.popleft().switch()
+        there = hub.ready.popleft()
+        if there.__class__ is Turn:
+            there = there.next()  # type: ignore[attr-defined]
+        there.switch()
     except BaseException:
         if not hub.drop_timer(token, current):
             unpark(hub, current)
@@ -132,7 +138,10 @@ def trampoline(
         descriptor.readable = False  # by far the most frequent wait
         descriptor.reader = current
         try:
-            hub.ready.popleft().switch()
+            there = hub.ready.popleft()
+            if there.__class__ is Turn:
+                there = there.next()  # type: ignore[attr-defined]
+            there.switch()
         except BaseException:
             if not descriptor.leave(READ, current):
                 unpark(hub, current)
