@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,6 @@ import pytest
 import guv
 import guv.hubs
 from guv.hubs.abc import AbstractHub
-from guv.hubs.current import drop_hub
 
 PACKAGE = Path(__file__).resolve().parent.parent / "python"
 EXTENSIONS = Path(guv.__file__).parent / "_ext"  # of the package that is tested, which may be an installed one
@@ -38,12 +37,10 @@ def hub_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def hub(hub_kind: str) -> Iterator[AbstractHub]:
-    """A hub of each kind in this process, dropped afterwards."""
-    drop_hub()
+def hub(hub_kind: str) -> AbstractHub:
+    """A hub of each kind in this process; nothing is patched. The plugin `guv.testing` ends what the test leaves."""
     guv.hubs.use_hub(hub_kind)
-    yield guv.hubs.get_hub()
-    drop_hub()
+    return guv.hubs.get_hub()
 
 
 @pytest.fixture

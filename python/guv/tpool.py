@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 from greenlet import getcurrent
 
 from ._originals import RLock, allocate_lock, monotonic_ns, start_new_thread, thread_local
+from .hubs.abc import own_threads
 from .hubs.current import hub_of
 from .hubs.native import run_native
 from .hubs.switch import unpark, wake
@@ -95,6 +96,11 @@ class Pool:
     def threads(self) -> int:
         """How many threads there are now."""
         return self._threads
+
+    @property
+    def idle(self) -> int:
+        """How many of them wait for work."""
+        return len(self._idle)
 
     def forget_threads(self) -> None:
         """In a forked child: they are the parent's, and so are the calls."""
@@ -340,4 +346,10 @@ def _forget_threads() -> None:
         pool.forget_threads()
 
 
+def _idle_threads() -> int:
+    """Those that can't wake anybody. What the others do for greenlets stands in `AbstractHub.jobs`."""
+    return sum(pool.idle for pool in list(_pools))
+
+
+own_threads.append(_idle_threads)
 os.register_at_fork(after_in_child=_forget_threads)

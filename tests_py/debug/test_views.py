@@ -29,10 +29,10 @@ CASES = {
         states = {s.greenlet: s for s in guv.debug.greenlet_stacks()}
         print(states[one].waits_for.split(" at ")[0], states[two].waits_for, states[three].waits_for)
         main = states[get_hub().main]
-        print(main.name, main.waits_for, main.stack[-1].name, states[one].stack[-1].name, states[one].waiting)
+        print(main.name, main.waits_for, main.stack[-1].name, "waits" in [c.name for c in states[one].stack], states[one].waiting)
         print(len(states), "waits" in str(states[one]))
         """,
-        "Event.wait trampoline to start\nmain running <module> wait None\n5 True\n",
+        "Event.wait trampoline to start\nmain running <module> True None\n5 True\n",
     ),
     "trackSwitches_on_countsAndTellsSinceWhen": (
         """

@@ -72,9 +72,10 @@ def root_of(g: greenlet) -> greenlet:
 
 
 def living_greenlets(root: greenlet) -> list[greenlet]:
-    """The greenlets of the thread that began with `root`: running, suspended, or yet to start; without ended ones."""
-    found = [g for g in gc.get_objects() if isinstance(g, greenlet) and not g.dead and root_of(g) is root]
-    return [g for g in found if g is not root] + [root]
+    """The greenlets of the thread that began with `root`: running, suspended, or yet to start; without ended ones and
+    closed hubs."""
+    found = [g for g in gc.get_objects() if isinstance(g, greenlet) and not g.dead and g is not root]
+    return [g for g in found if root_of(g) is root and not (isinstance(g, AbstractHub) and g.closed)] + [root]
 
 
 def stack_of(frame: FrameType | None) -> tuple[traceback.FrameSummary, ...]:

@@ -34,8 +34,13 @@ _thread = _Thread()
 
 
 def add(tracer: Tracer) -> None:
-    """Have `tracer` called after each switch from now on."""
+    """Have `tracer` called after each switch from now on.
+
+    Also with "turn" and "turned", and the same greenlet twice, when a greenlet that parks begins and ends to run the
+    loop's turn. Makes the hub of the thread.
+    """
     _thread.tracers = [*_thread.tracers, tracer]
+    _set_turn(_TracedTurn)
     if not _thread.installed:
         _thread.before = gettrace()
         _thread.installed = True
@@ -48,7 +53,14 @@ def remove(tracer: Tracer) -> None:
     left.remove(tracer)
     _thread.tracers = left
     if not left:
+        _set_turn(Turn)
         _leave()
+
+
+def _set_turn(kind: type[Turn]) -> None:
+    for entry in get_hub().ready:
+        if isinstance(entry, Turn):
+            entry.__class__ = kind
 
 
 def _leave() -> None:
@@ -69,6 +81,25 @@ def _trace(event: str, args: tuple[greenlet, greenlet]) -> None:
         _leave()
 
 
+class _TracedTurn(Turn):
+    """A `Turn` that tells the tracers when a greenlet begins and ends to wait with the loop on its own stack.
+
+    A greenlet that yields while nobody else is ready never switches; this is how it can be seen to yield.
+    """
+
+    __slots__ = ()
+
+    def switch(self) -> None:
+        current = getcurrent()
+        for tracer in _thread.tracers:
+            tracer("turn", (current, current))
+        try:
+            super().switch()
+        finally:
+            for tracer in _thread.tracers:
+                tracer("turned", (current, current))
+
+
 class Track:
     """The number of switches of a thread, and when each suspended greenlet went away."""
 
@@ -78,39 +109,21 @@ class Track:
         self.turning: dict[greenlet, int] = {}  # those who wait already, but run the loop's next turn first
 
     def __call__(self, event: str, args: tuple[greenlet, greenlet]) -> None:
-        self.switches += 1
-        self.since[args[0]] = self.turning.get(args[0]) or monotonic_ns()
-
-
-class _TrackedTurn(Turn):
-    """A `Turn` that notes since when the greenlet waits on whose stack it runs."""
-
-    __slots__ = ()
-
-    def switch(self) -> None:
-        track = _thread.track
-        if track is None:
-            super().switch()
-            return
-        current = getcurrent()
-        track.turning[current] = monotonic_ns()
-        try:
-            super().switch()
-        finally:
-            track.turning.pop(current, None)
+        if event == "turn":
+            self.turning[args[0]] = monotonic_ns()
+        elif event == "turned":
+            self.turning.pop(args[0], None)
+        else:
+            self.switches += 1
+            self.since[args[0]] = self.turning.get(args[0]) or monotonic_ns()
 
 
 def track(state: bool) -> None:
     """Begin or end tracking the switches of this thread; either may be repeated."""
-    if state == (_thread.track is not None):
-        return
-    for entry in get_hub().ready:
-        if isinstance(entry, Turn):
-            entry.__class__ = _TrackedTurn if state else Turn
-    if state:
+    if state and _thread.track is None:
         _thread.track = Track()
         add(_thread.track)
-    elif _thread.track is not None:
+    elif not state and _thread.track is not None:
         remove(_thread.track)
         _thread.track = None
 
