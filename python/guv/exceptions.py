@@ -1,4 +1,4 @@
-"""Every exception class of guv, each also the builtin that callers already catch.
+"""Every exception and warning class of guv, each also the builtin that callers already catch.
 
 Nothing here blocks, yields or imports the rest of the package.
 """
@@ -28,3 +28,7 @@ class InternalError(GuvError, RuntimeError):
 
 class ExtensionError(GuvError, ImportError):
     """The compiled extension can not be loaded; the message says why and what to do."""
+
+
+class MonkeyPatchWarning(RuntimeWarning):
+    """`monkey_patch` came too late for something; the message names the places that still block."""

@@ -120,7 +120,7 @@ def _record_threads() -> None:
 
 def _replace(old: Any, new: Any) -> None:
     """Wherever a module, guv's included, has `old` as a global."""
-    rebind({id(old): (old, new)})
+    rebind([(old, new)])
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "guv" and module is not None:
             for key, value in list(vars(module).items()):

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .._originals import getpid
-from .._originals import thread_count as native_count
+from .._originals import getpid, monotonic_ns
 from ..hubs.ident import get_ident, main_ident
 from ..hubs.native import run_native
+from ..hubs.switch import sleep_until
 from .lock import allocate_lock
 
 NEW, RUNNING, DONE = range(3)
@@ -98,10 +98,19 @@ class _NativeHandle:
     def join(self, timeout: float | None = None) -> None:
         if self._native.is_done():
             return
-        run_native(self._native.join, timeout)
+        try:
+            run_native(self._native.join, timeout)
+        except RuntimeError:  # the interpreter is about to end
+            await_threads(lambda: not self._native.is_done())
 
     def __repr__(self) -> str:
         return repr(self._native)
+
+
+def await_threads(running: Callable[[], bool]) -> None:
+    """Wait until native threads no longer are `running`, when no thread can be started that would join them. Yields."""
+    while running():
+        sleep_until(monotonic_ns() + 10_000_000)
 
 
 def start_joinable_thread(
@@ -155,10 +164,10 @@ def shutdown() -> None:
         if not left:
             break
         left[0].join()
-    if native_count():
-        run_native(_native_shutdown)
-    else:
-        _native_shutdown()
+    threading: Any = sys.modules["threading"]
+    earlier = [t for t in list(threading._active.values()) if isinstance(t._handle, _NativeHandle) and not t._daemonic]
+    await_threads(lambda: any(not thread._handle.is_done() for thread in earlier))
+    _native_shutdown()
 
 
 def adopt() -> None:

@@ -14,6 +14,7 @@ from .._originals import fcntl as _fcntl
 from .._originals import flock as _flock
 from .._originals import lockf as _lockf
 from ..hubs.native import run_native
+from . import names_of
 
 _BUSY = (errno.EACCES, errno.EAGAIN)
 _WITHOUT_WAITING = {
@@ -74,3 +75,5 @@ PATCHES = [
     ("fcntl", "lockf", lockf),
     ("fcntl", "fcntl", fcntl),
 ]
+
+__getattr__ = names_of("fcntl")

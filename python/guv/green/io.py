@@ -15,6 +15,7 @@ import sys
 from typing import Any
 
 from ..hubs.native import run_native
+from . import names_of
 from ._blocking import await_input
 from ._files import GreenBufferedReader, GreenFileIO, may_wait_on, rebuild
 
@@ -86,3 +87,5 @@ def after_patch() -> None:
 
 
 PATCHES = [("builtins", "input", input)]
+
+__getattr__ = names_of("io")

@@ -19,6 +19,7 @@ from greenlet import getcurrent, greenlet
 from ..hubs.current import hub_of
 from ..hubs.native import run_native
 from ..hubs.timeout import Timeout
+from . import names_of
 from . import os as green_os
 
 _SemLock: Any = _multiprocessing.SemLock
@@ -174,3 +175,6 @@ def after_patch() -> None:
     connection._recv.__defaults__ = (green_os.read,)
     connection._send.__defaults__ = (green_os.write,)
     connection._close.__defaults__ = (green_os.close,)
+
+
+__getattr__ = names_of("multiprocessing")

@@ -19,6 +19,7 @@ from typing import Any
 from .._originals import fstat, get_blocking, os_close, os_open, os_read
 from ..hubs.current import all_hubs
 from ..hubs.native import run_native
+from . import names_of
 from ._blocking import ATOMIC, await_input, await_output, would_block, write_all
 from ._children import wait, wait3, wait4, waitid, waitpid
 
@@ -183,3 +184,5 @@ for _function in _FUNCTIONS:
     _function.__doc__ = _original.__doc__
 
 PATCHES = [("os", _function.__name__, _function) for _function in _FUNCTIONS]
+
+__getattr__ = names_of("os")

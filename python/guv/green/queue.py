@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import _queue
 from collections import deque
 from queue import Empty
 from types import GenericAlias
 from typing import Any, NoReturn
 
 from .._originals import monotonic_ns
+from . import names_of
 from .lock import allocate_lock, check_timeout
 
 
@@ -93,4 +95,35 @@ class SimpleQueue:
 
 SimpleQueue.__module__ = "_queue"
 
+
+class _Shared:
+    """The items of a queue made before the patch, in the native one: native threads may be waiting there."""
+
+    __slots__ = ("_native", "append")
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+        self.append = native.put
+
+    def popleft(self) -> Any:
+        try:
+            return self._native.get_nowait()
+        except Empty:
+            raise IndexError from None
+
+    def __len__(self) -> int:
+        return self._native.qsize()  # type: ignore[no-any-return]
+
+
+def adopt(native: Any) -> SimpleQueue:
+    """The twin of a native queue, with its items."""
+    twin = SimpleQueue()
+    twin._items = _Shared(native)  # type: ignore[assignment]
+    return twin
+
+
+_NativeQueue = _queue.SimpleQueue  # type: ignore[attr-defined]
+TWINS = {_NativeQueue: adopt}
 PATCHES = [("_queue", "SimpleQueue", SimpleQueue), ("queue", "SimpleQueue", SimpleQueue)]
+
+__getattr__ = names_of("queue")

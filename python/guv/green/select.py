@@ -22,6 +22,7 @@ from ..const import READ, WRITE
 from ..hubs.abc import AbstractHub
 from ..hubs.current import get_hub
 from ..hubs.wire import PRIORITY
+from . import names_of
 from ._readiness import be_fair, wait_until
 
 URGENT = _stdlib.POLLPRI | _stdlib.POLLRDBAND
@@ -254,3 +255,5 @@ PATCHES: list[tuple[str, str, Any]] = [
     ("select", "poll", poll),
     ("select", "epoll", epoll),
 ]
+
+__getattr__ = names_of("select")

@@ -11,6 +11,7 @@ import selectors as _stdlib
 from typing import Any
 
 from .._originals import epoll as RawEpoll
+from . import names_of
 from ._running_loop import notice
 from .select import epoll, poll, select
 
@@ -59,3 +60,5 @@ PATCHES: list[tuple[str, str, Any]] = [
     ("selectors", "EpollSelector._selector_cls", epoll),
     ("selectors", "EpollSelector.select", _select_by_epoll),
 ]
+
+__getattr__ = names_of("selectors")

@@ -25,6 +25,7 @@ from ..hubs.current import hub_of
 from ..hubs.native import run_native
 from ..hubs.signals import plumbing, unwrap, wrap
 from ..hubs.switch import trampoline, unpark
+from . import names_of
 from ._signalfd import signalfd
 
 #: Greenlets that run code which takes them for the main thread, because it asks the operating system: their
@@ -165,3 +166,5 @@ PATCHES = [
     ("signal", "sigtimedwait", sigtimedwait),
     ("signal", "pthread_kill", pthread_kill),
 ]
+
+__getattr__ = names_of("signal")

@@ -18,6 +18,7 @@ from typing import Any
 from .._originals import RawSocket, monotonic_ns
 from ..hubs.switch import sleep_until
 from ..resolver import numeric
+from . import names_of
 from ._endpoint import (
     Endpoint,
     adopt,
@@ -29,7 +30,7 @@ from ._endpoint import (
     wait_writable,
 )
 
-socket = _stdlib.socket
+_Socket = _stdlib.socket
 
 # The C methods, as functions of the socket.
 _recv: Any = RawSocket.recv
@@ -363,11 +364,17 @@ def _accept_fd(self: Any) -> tuple[int, Any]:
 def accept(self: Any) -> tuple[Any, Any]:
     """As `socket.accept`; yields until somebody connects."""
     fd, address = _accept_fd(self)
-    sock = socket(_family(self), _type(self), _proto(self), fileno=fd)
+    made: Any = _Socket if self.__class__ is _Socket else _socket_class(self)
+    sock = made(_family(self), _type(self), _proto(self), fileno=fd)
     timeout = _gettimeout(sock)
     if timeout is None:
-        sock._closed = Endpoint(fd, None, is_tcp(sock))  # type: ignore[attr-defined]
+        sock._closed = Endpoint(fd, None, is_tcp(sock))
     return sock, address
+
+
+def _socket_class(sock: Any) -> Any:
+    """The class that `accept` makes: of a private copy of the module, its own `socket`."""
+    return next((base for base in type(sock).__mro__ if RawSocket in base.__bases__), _Socket)
 
 
 def listen(self: Any, *args: Any) -> None:
@@ -519,3 +526,5 @@ PATCHES: list[tuple[str, str, Any]] = [
     ("socket", "socket._accept", _accept_fd),
     ("socket", "socket.timeout", property(gettimeout, doc="the socket timeout, in seconds")),
 ]
+
+__getattr__ = names_of("socket")

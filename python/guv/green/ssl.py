@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..hubs.abc import oserror
+from . import names_of
 from ._endpoint import (
     Endpoint,
     adopt,
@@ -131,3 +132,5 @@ def unwrap(self: Any) -> Any:
 _METHODS = (read, write, send, do_handshake, unwrap)
 
 PATCHES: list[tuple[str, str, Any]] = [("ssl", f"SSLSocket.{method.__name__}", method) for method in _METHODS]
+
+__getattr__ = names_of("ssl")

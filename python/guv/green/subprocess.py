@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess as _stdlib
 from typing import Any
 
+from . import names_of
 from ._children import await_end
 
 TimeoutExpired = _stdlib.TimeoutExpired
@@ -37,3 +38,5 @@ class Popen(_stdlib.Popen[Any]):
 
 
 PATCHES = [("subprocess", "Popen._wait", _wait)]
+
+__getattr__ = names_of("subprocess")

@@ -25,7 +25,7 @@ from ..hubs.abc import AbstractHub
 from ..hubs.current import current_hub, get_hub
 from ..hubs.ident import get_ident, identify, in_main_thread
 from ..local import local
-from . import _handles
+from . import _earlier, _handles, names_of
 from .lock import allocate_lock, lock
 from .rlock import RLock
 from .sentinel import Sentinel
@@ -155,6 +155,9 @@ if hasattr(_thread, "lock"):
     PATCHES.append(("_thread", "lock", lock))
 PATCHES += _handles.PATCHES
 
+#: Makers of what takes the place of objects that exist when the patch is made.
+TWINS = _earlier.LOCKS
+
 
 def after_patch() -> None:
     """Take over the thread objects that exist already."""
@@ -172,3 +175,5 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+__getattr__ = names_of("_thread")

@@ -12,6 +12,7 @@ from typing import Any
 from greenlet import getcurrent
 
 from ..hubs.ident import get_ident
+from . import names_of
 from .rlock import RLock
 
 
@@ -43,3 +44,5 @@ if hasattr(threading, "_DeleteDummyThreadOnDel"):
     PATCHES.append(("threading", "_DeleteDummyThreadOnDel", _StandIn))
 else:
     PATCHES.append(("threading", "_DummyThread._set_ident", _set_ident))
+
+__getattr__ = names_of("threading")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._originals import monotonic_ns, time_sleep
 from ..hubs.switch import gyield, sleep_until
+from . import names_of
 
 
 def sleep(seconds: float, /) -> None:
@@ -24,3 +25,5 @@ def sleep(seconds: float, /) -> None:
 
 
 PATCHES = [("time", "sleep", sleep)]
+
+__getattr__ = names_of("time")

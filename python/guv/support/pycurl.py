@@ -37,7 +37,7 @@ def patch() -> None:
     if pycurl.Curl is _Curl:
         pycurl.Curl = Curl
         pycurl.CurlMulti = CurlMulti
-        rebind({id(old): (old, new) for old, new in ((_Curl, Curl), (_CurlMulti, CurlMulti))})
+        rebind([(_Curl, Curl), (_CurlMulti, CurlMulti)])
 
 
 class Curl(_Curl):  # type: ignore[misc]
