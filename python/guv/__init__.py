@@ -9,8 +9,6 @@ from os import environ as _environ
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from ._version import __version__ as __version__
-from .greenpool import GreenPile as GreenPile
-from .greenpool import GreenPool as GreenPool
 from .greenthread import GreenThread as GreenThread
 from .greenthread import cancel as cancel
 from .greenthread import kill as kill
@@ -25,6 +23,35 @@ from .timeout import Timeout as Timeout
 from .timeout import with_timeout as with_timeout
 
 if _TYPE_CHECKING:
+    from . import debug as debug
+    from . import event as event
+    from . import greenpool as greenpool
+    from . import local as local
+    from . import lock as lock
+    from . import pools as pools
+    from . import queue as queue
+    from . import semaphore as semaphore
+    from . import server as server
+    from . import tpool as tpool
+    from . import wsgi as wsgi
+    from .event import AsyncResult as AsyncResult
+    from .event import Event as Event
+    from .event import TEvent as TEvent
+    from .exceptions import Cancelled as Cancelled
+    from .greenpool import GreenMap as GreenMap
+    from .greenpool import GreenPile as GreenPile
+    from .greenpool import GreenPool as GreenPool
+    from .group import Group as Group
+    from .joining import iwait as iwait
+    from .joining import joinall as joinall
+    from .joining import killall as killall
+    from .joining import wait as wait
+    from .lock import Barrier as Barrier
+    from .lock import Condition as Condition
+    from .lock import RLock as RLock
+    from .semaphore import BoundedSemaphore as BoundedSemaphore
+    from .semaphore import CappedSemaphore as CappedSemaphore
+    from .semaphore import Semaphore as Semaphore
     from .server import StopServe as StopServe
     from .server import connect as connect
     from .server import listen as listen
@@ -32,8 +59,18 @@ if _TYPE_CHECKING:
     from .server import wrap_ssl as wrap_ssl
     from .support.gunicorn_worker import GuvWorker as GuvWorker
     from .support.gunicorn_worker import GuvWSGIWorker as GuvWSGIWorker
+    from .taskgroup import TaskGroup as TaskGroup
+    from .taskgroup import shield as shield
 
 _LAZY = {
+    **dict.fromkeys(("AsyncResult", "Event", "TEvent"), "guv.event"),
+    **dict.fromkeys(("GreenMap", "GreenPile", "GreenPool"), "guv.greenpool"),
+    **dict.fromkeys(("iwait", "joinall", "killall", "wait"), "guv.joining"),
+    **dict.fromkeys(("Barrier", "Condition", "RLock"), "guv.lock"),
+    **dict.fromkeys(("BoundedSemaphore", "CappedSemaphore", "Semaphore"), "guv.semaphore"),
+    **dict.fromkeys(("TaskGroup", "shield"), "guv.taskgroup"),
+    "Cancelled": "guv.exceptions",
+    "Group": "guv.group",
     **dict.fromkeys(("StopServe", "connect", "listen", "serve", "wrap_ssl"), "guv.server"),
     **dict.fromkeys(("GuvWorker", "GuvWSGIWorker"), "guv.support.gunicorn_worker"),
 }
@@ -44,12 +81,26 @@ if {"GUV_BLOCKED_MS", "GUV_LEAKS"} & _environ.keys():
     _from_environment()
 
 
+#: Modules that programs use as attributes of the package, without importing them.
+_MODULES = frozenset(
+    "debug event greenpool local lock pools queue semaphore server tpool wsgi".split()  # noqa: SIM905
+)
+
+
 def __getattr__(name: str) -> object:
-    """Names that bring in what most programs don't need: servers, gunicorn."""
-    if name in _LAZY:
+    """Names that are not needed by every program, brought in when they are first asked for."""
+    if name in _LAZY or name in _MODULES:
         import importlib
 
-        value: object = getattr(importlib.import_module(_LAZY[name]), name)
+        value: object = (
+            importlib.import_module(f"guv.{name}")
+            if name in _MODULES
+            else getattr(importlib.import_module(_LAZY[name]), name)
+        )
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({name for name in {*globals(), *_LAZY, *_MODULES} if not name.startswith("_")} | {"__version__"})

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from greenlet import getcurrent
 
 from ._originals import get_ident
-from .hubs.abc import AbstractHub
+from .hubs.abc import AbstractHub, Turn
 from .hubs.current import hub_of
 from .hubs.switch import unpark
 from .hubs.waiting import NOTHING, Note, park, resume
@@ -59,9 +59,12 @@ class _Happening:
                 return outcome
         try:
             if timeout is None and current is not hub.main and current is not hub:
-                switch_away = hub.ready.popleft
+                leave = hub.ready.popleft
                 while note[1] is NOTHING:
-                    switch_away().switch()
+                    there = leave()
+                    if there.__class__ is Turn:
+                        there = there.next()  # type: ignore[attr-defined]
+                    there.switch()
                 note[0] = None
             elif not park(hub, current, note, timeout, self):
                 self._withdraw(note)

@@ -5,6 +5,12 @@ Nothing here blocks, yields or imports the rest of the package.
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Sequence
+from typing import Any, cast
+
+from greenlet import GreenletExit
+
 
 class GuvError(Exception):
     """Base of the errors that guv itself raises (never of those it passes on)."""
@@ -32,3 +38,29 @@ class ExtensionError(GuvError, ImportError):
 
 class MonkeyPatchWarning(RuntimeWarning):
     """`monkey_patch` came too late for something; the message names the places that still block."""
+
+
+class Cancelled(GreenletExit):
+    """Raised in the greenlets of a `guv.TaskGroup`, and in its block, when the group is cancelled.
+
+    As every GreenletExit it ends a greenlet without a report. Let it pass; `finally` is for cleaning up.
+    """
+
+    def __init__(self, group: object = None) -> None:
+        super().__init__("the task group was cancelled" if group is None else f"{group!r} was cancelled")
+        #: the group, None after unpickling
+        self.group = group
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
+
+
+def exception_group(message: str, errors: Sequence[BaseException]) -> BaseException:
+    """An ExceptionGroup of `errors` (a BaseExceptionGroup if one is no Exception); on Python 3.10 that of
+    the package `exceptiongroup`, which guv depends on there."""
+    kind: Any = getattr(builtins, "BaseExceptionGroup", None)
+    if kind is None:
+        import exceptiongroup
+
+        kind = exceptiongroup.BaseExceptionGroup
+    return cast(BaseException, kind(message, errors))

@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ._originals import monotonic_ns
 from .hubs.abc import SYSTEM_ERRORS, AbstractHub, Timer
 from .hubs.current import get_hub, hub_of
-from .hubs.switch import gyield, sleep_until, unpark, wake
+from .hubs.ident import minimal_ident
+from .hubs.switch import gyield, sleep_until, unpark
+from .hubs.timeout import Timeout
+from .hubs.waiting import NOTHING, Note, current_and_hub, park, resume
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _DONE: Any = object()
@@ -30,7 +34,9 @@ class GreenThread(greenlet, Generic[T]):
     __slots__ = (
         "_call",      # (function, args, kwargs), None while it runs, _DONE afterwards
         "_error",     # what it ended with, or None
-        "_links",     # callables and waiting greenlets, in order; None if there are none
+        "_links",     # who wants to know, in order: notes [greenlet, value, whether it takes the error] of those who
+                      # wait, pairs (callback, whether it takes the error); None if there are none
+        "_name",      # what `name` was set to; unset before
         "_value",     # what the function returned
         "hub",        # whose loop it runs in; constant
         "starter",    # the timer that will start it, for spawn_after
@@ -38,6 +44,7 @@ class GreenThread(greenlet, Generic[T]):
 
     hub: AbstractHub
     starter: Timer
+    _name: str
     _value: T
     _call: Any
     _links: list[Any] | None
@@ -55,83 +62,190 @@ class GreenThread(greenlet, Generic[T]):
         if isinstance(self._error, SYSTEM_ERRORS) and hub_of(self).main is self:
             raise self._error  # of a forked child: `guv.hubs.fork` ends the process
 
-    def _finish(self) -> None:
+    def _finish(self, report: bool = True) -> None:
         self._call = _DONE
-        links, self._links = self._links, None
-        error = self._error
+        links = self._links
+        self._links = None
+        taken = False
         if links is not None:
             for link in links:
-                if isinstance(link, greenlet):
-                    wake(link.hub, link)  # type: ignore[attr-defined]
+                if link.__class__ is list:
+                    if link[0] is not None:
+                        link[1] = True
+                        taken = (resume(link) and link[2]) or taken
                 else:
+                    call, takes = link
+                    taken = takes or taken
                     try:
-                        link(self)
+                        call(self)
                     except BaseException as raised:
                         hub_of(self).handle_error(self, raised)
-        elif error is not None:
-            hub_of(self).handle_error(self, error)
+        if self._error is not None and report and not taken:
+            hub_of(self).handle_error(self, self._error)
 
     def __repr__(self) -> str:
         call = self._call
-        name = "ended" if call is _DONE else "running"
+        what = "ended" if call is _DONE else "running"
         if isinstance(call, tuple):
-            name = f"to call {getattr(call[0], '__qualname__', call[0])!r}"
-        return f"<{type(self).__name__} {id(self):#x} {name}>"
+            what = f"to call {getattr(call[0], '__qualname__', call[0])!r}"
+        try:
+            return f"<{type(self).__name__} {self._name!r} {what}>"
+        except AttributeError:
+            return f"<{type(self).__name__} {id(self):#x} {what}>"
+
+    # ---- what it is
+
+    @property
+    def name(self) -> str:
+        """What reports call it: ``GreenThread-`` and `minimal_ident`, unless it is set."""
+        try:
+            return self._name
+        except AttributeError:
+            return f"{type(self).__name__}-{self.minimal_ident}"
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def minimal_ident(self) -> int:
+        """A small number that no other living greenlet has; given at the first use, reused after its death."""
+        return minimal_ident(self)
+
+    @property
+    def started(self) -> bool:
+        """Whether it has begun to run, or has ended."""
+        return not isinstance(self._call, tuple)
+
+    def ready(self) -> bool:
+        """Whether it has ended."""
+        return self._call is _DONE
+
+    def successful(self) -> bool:
+        """Whether it has ended and its function returned. False if it was killed."""
+        return self._call is _DONE and self._error is None
+
+    @property
+    def value(self) -> T | None:
+        """What its function returned; None while it runs, and if it raised."""
+        return self._value if self._call is _DONE and self._error is None else None
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What its function raised (`GreenletExit` if it was killed); None while it runs, and if it returned."""
+        return self._error if self._call is _DONE else None
+
+    # ---- waiting for it
 
     def wait(self) -> T:
         """The function's result; yields until it has ended. Its exception is raised here."""
         if self._call is not _DONE:
-            self._join()
+            self._join(None, True)
         error = self._error
         if error is not None:
             raise error.with_traceback(error.__traceback__)
         return self._value
 
-    def _join(self) -> None:
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
+        """As `wait`; raises `Timeout` if it has not ended after `timeout` seconds, or now without `block`."""
+        if self._call is not _DONE and not (block and self._join(timeout, True)):
+            raise Timeout._stopped(timeout, None) if block else Timeout()
+        return self.wait()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Yield until it has ended, for at most `timeout` seconds; whether it has. Raises nothing of its own.
+
+        An exception that only `join` waits for is reported as one that nobody waits for.
+        """
+        return self._call is _DONE or self._join(timeout, False)
+
+    def _join(self, timeout: float | None, takes: bool) -> bool:
         """Park until it has ended."""
-        current = getcurrent()
+        current, hub = current_and_hub()
         if current is self:
             raise RuntimeError("a greenthread can't wait for itself to end")
-        hub = hub_of(current)
-        links = self._links
-        if links is None:
-            links = self._links = []
-        links.append(current)
-        is_main = current is hub.main
-        if is_main:
-            hub.main_waits = self
+        note: Note = [current, NOTHING, takes]
+        if not self._add_link(note):
+            return True
         try:
-            while self._call is not _DONE:
-                hub.ready.popleft().switch()
+            if timeout is None and current is not hub.main and current is not hub:
+                while note[1] is NOTHING:
+                    hub.ready.popleft().switch()
+                note[0] = None
+                return True
+            if park(hub, current, note, timeout, self):
+                return True
         except BaseException:
-            if current in links:
-                links.remove(current)
+            note[0] = None
             unpark(hub, current)
+            self._drop_link(note)
             raise
-        finally:
-            if is_main:
-                hub.main_waits = None
+        self._drop_link(note)
+        return False
+
+    def _add_link(self, link: Any) -> bool:
+        """False if it has ended. Looking and adding is one step, as far as other threads can see."""
+        fresh = [link]
+        while True:
+            if self._call is not _DONE and self._links is None:
+                self._links = fresh
+                return True
+            links = self._links
+            if links is not None:
+                links += fresh
+                return True
+            if self._call is _DONE:
+                return False
+
+    def _drop_link(self, link: Any) -> bool:
+        links = self._links
+        if links is None or link not in links:
+            return False
+        links.remove(link)
+        if not links and self._links is links:
+            self._links = None
+        return True
 
     def link(self, func: Callable[..., object], *curried: Any, **kwargs: Any) -> None:
-        """Call `func(self, *curried, **kwargs)` in this greenthread when it ends; at once if it has."""
+        """Call `func(self, *curried, **kwargs)` in this greenthread when it ends; at once if it has.
+
+        `func` is to look at the outcome: an exception of a linked greenthread is not reported.
+        """
         call = partial(_call_link, func, curried, kwargs)
-        if self._call is _DONE:
+        if not self._add_link((call, True)):
             call(self)
-        elif self._links is None:
-            self._links = [call]
-        else:
-            self._links.append(call)
+
+    def link_value(self, func: Callable[..., object], *curried: Any, **kwargs: Any) -> None:
+        """As `link`, but only if it ends by returning. An exception is reported as without the link."""
+        call = partial(_call_link_value, func, curried, kwargs)
+        if not self._add_link((call, False)):
+            call(self)
+
+    def link_exception(self, func: Callable[..., object], *curried: Any, **kwargs: Any) -> None:
+        """As `link`, but only if it ends by an exception."""
+        call = partial(_call_link_exception, func, curried, kwargs)
+        if not self._add_link((call, True)):
+            call(self)
 
     def unlink(self, func: Callable[..., object], *curried: Any, **kwargs: Any) -> bool:
-        """Undo a `link` with the same arguments; False if there was none."""
+        """Undo a link of any kind with the same arguments; False if there was none."""
         wanted = (func, curried, kwargs)
         for link in self._links or ():
-            if isinstance(link, partial) and link.args == wanted and self._links is not None:
-                self._links.remove(link)
-                if not self._links:
-                    self._links = None
-                return True
+            if link.__class__ is tuple:
+                call = link[0]
+                if (isinstance(call, partial) and call.args == wanted) or (call == func and not (curried or kwargs)):
+                    return self._drop_link(link)
         return False
+
+    def rawlink(self, callback: Callable[[Any], object]) -> None:
+        """Call `callback(self)` in this greenthread when it ends; at once if it has. It must not block.
+
+        An exception that only such callbacks learn of is reported.
+        """
+        if not self._add_link((callback, False)):
+            callback(self)
+
+    # ---- ending it
 
     def kill(self, *throw_args: Any) -> None:
         """See `kill`."""
@@ -149,6 +263,26 @@ def _call_link(
     func(ended, *curried, **kwargs)
 
 
+def looked_at(ended: GreenThread[Any]) -> None:
+    """A link that only says that somebody will look at the outcome, so that an error is not reported."""
+
+
+def _call_link_value(
+    func: Callable[..., object], curried: tuple[Any, ...], kwargs: dict[str, Any],
+    ended: GreenThread[Any],
+) -> None:  # fmt: skip
+    if ended.successful():
+        func(ended, *curried, **kwargs)
+
+
+def _call_link_exception(
+    func: Callable[..., object], curried: tuple[Any, ...], kwargs: dict[str, Any],
+    ended: GreenThread[Any],
+) -> None:  # fmt: skip
+    if not ended.successful():
+        func(ended, *curried, **kwargs)
+
+
 def sleep(seconds: float = 0) -> None:
     """Yield for at least `seconds`; 0 or less lets the others run once."""
     if seconds > 0:
@@ -157,7 +291,7 @@ def sleep(seconds: float = 0) -> None:
         gyield()
 
 
-def spawn(func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
+def spawn(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> GreenThread[T]:
     """Run `func(*args, **kwargs)` in a greenthread of its own, from the next turn of the loop on.
 
     It sees a copy of the caller's `contextvars`. Never yields.
@@ -176,7 +310,7 @@ def spawn(func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
     return thread
 
 
-def spawn_n(func: Callable[..., object], *args: Any, **kwargs: Any) -> greenlet:
+def spawn_n(func: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> greenlet:
     """As `spawn`, in a bare greenlet: no result, no links; exceptions are only reported."""
     hub = get_hub()
     started = greenlet(func, hub)
@@ -185,7 +319,7 @@ def spawn_n(func: Callable[..., object], *args: Any, **kwargs: Any) -> greenlet:
     return started
 
 
-def spawn_after(seconds: float, func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
+def spawn_after(seconds: float, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> GreenThread[T]:
     """As `spawn`, but `func` starts after `seconds`, unless it is cancelled before."""
     hub = get_hub()
     thread: GreenThread[T] = GreenThread(None, hub)
@@ -200,8 +334,9 @@ def spawn_after(seconds: float, func: Callable[..., T], *args: Any, **kwargs: An
 def kill(g: greenlet, *throw_args: Any) -> None:
     """Raise `throw_args` (default: GreenletExit) in `g`, which ends it unless it catches that.
 
-    A greenlet that has not started ends without running; one that has ended is left alone. The
-    caller yields, and goes on in the next turn. A greenlet of another thread is killed there.
+    A greenlet that has not started ends without running; one that has ended is left alone; in one that is
+    shielded (`guv.shield`) the exception is raised when the shield ends. The caller yields, and goes on in the next
+    turn. A greenlet of another thread is killed there.
     """
     if g.dead:
         return
@@ -211,14 +346,18 @@ def kill(g: greenlet, *throw_args: Any) -> None:
     hub = hub_of(current)
     home = getattr(g, "hub", hub)
     if home is not hub:
-        home.call_soon_threadsafe(_throw, g, throw_args)
+        home.call_soon_threadsafe(throw, g, *throw_args)
         return
-    if g:
+    shield = getattr(g, "shield", None)
+    if not g or (shield is not None and shield.holds(_exception(throw_args))):
+        if not g:
+            _end_unstarted(g, throw_args)
+        if current is not hub:
+            gyield()
+        return
+    if current is not hub:
         hub.ready.append(current)
-        g.throw(*throw_args)
-    else:
-        _end_unstarted(g, throw_args)
-        gyield()
+    g.throw(*throw_args)
 
 
 def cancel(g: greenlet, *throw_args: Any) -> None:
@@ -227,10 +366,12 @@ def cancel(g: greenlet, *throw_args: Any) -> None:
         kill(g, *throw_args)
 
 
-def _throw(g: greenlet, throw_args: tuple[Any, ...]) -> None:
-    """`kill` as the hub of `g` does it."""
+def throw(g: greenlet, *throw_args: Any) -> None:
+    """`kill` as a callback in the hub of `g` does it."""
     if g:
-        g.throw(*throw_args)
+        shield = getattr(g, "shield", None)
+        if shield is None or not shield.holds(_exception(throw_args)):
+            g.throw(*throw_args)
     elif not g.dead:
         _end_unstarted(g, throw_args)
 
@@ -257,8 +398,7 @@ def _end_unstarted(g: greenlet, throw_args: tuple[Any, ...]) -> None:
         if starter is not None:
             starter.cancel()
         g._error = _exception(throw_args)
-        g._links = g._links or []  # nothing was lost, so nothing is reported
-        g._finish()
+        g._finish(report=False)  # nothing was lost
     g.run = _nothing
 
 

@@ -26,7 +26,7 @@ from greenlet import getcurrent, greenlet
 
 from ._originals import RLock as native_rlock
 from ._originals import get_ident
-from .hubs.abc import AbstractHub
+from .hubs.abc import AbstractHub, Turn
 from .hubs.current import hub_of
 from .hubs.switch import unpark
 from .hubs.waiting import NOTHING, Note, Waiters, park, remove, resume, serve
@@ -209,10 +209,13 @@ class LightQueue(Generic[T]):
         self._getters.append(note)
         if timeout is not None or self.items or self._putters or current is hub.main or current is hub:
             return self._wait_to_get(hub, current, note, timeout)
-        switch_away = hub.ready.popleft
+        leave = hub.ready.popleft
         try:
             while note[1] is NOTHING:
-                switch_away().switch()
+                there = leave()
+                if there.__class__ is Turn:
+                    there = there.next()  # type: ignore[attr-defined]
+                there.switch()
         except BaseException:
             self._give_up(hub, current, note)
             raise

@@ -14,7 +14,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from ._originals import get_ident
-from .hubs.abc import AbstractHub
+from .hubs.abc import AbstractHub, Turn
 from .hubs.current import hub_of
 from .hubs.switch import unpark
 from .hubs.waiting import NOTHING, Note, current_and_hub, park, remove, resume, serve
@@ -77,9 +77,12 @@ class Semaphore:
             return self._taken_at_last(note, hub, current)
         try:
             if timeout is None and current is not hub.main and current is not hub:
-                switch_away = hub.ready.popleft
+                leave = hub.ready.popleft
                 while note[1] is NOTHING:
-                    switch_away().switch()
+                    there = leave()
+                    if there.__class__ is Turn:
+                        there = there.next()  # type: ignore[attr-defined]
+                    there.switch()
                 note[0] = None
                 return True
             if park(hub, current, note, timeout, self):

@@ -22,11 +22,11 @@ PACKAGE = Path(guv.__file__).parent
 LAYERS = (
     ("guv", "guv.__main__"),
     ("guv.debug", "guv.testing"),  # look into everything
-    ("guv.wsgi", "guv.websocket", "guv.server", "guv._proxy", "guv.support", "guv.patcher", "guv.backdoor"),
+    ("guv.wsgi", "guv.websocket", "guv.server", "guv._proxy", "guv.support", "guv.patcher", "guv.backdoor", "guv.lock"),
     ("guv.green", "guv.resolver", "guv.fileobject"),
     (
         "guv.event", "guv.semaphore", "guv.queue", "guv.timeout", "guv.greenpool", "guv.greenthread", "guv.tpool",
-        "guv.local", "guv.taskgroup",
+        "guv.local", "guv.taskgroup", "guv.group", "guv.joining", "guv.pools",
     ),
     ("guv.hubs",),
     ("guv._border",),

@@ -7,6 +7,7 @@ greenlets get small numbers, never used twice, which no native identifier (an ad
 
 from __future__ import annotations
 
+import heapq
 import os
 import threading
 from itertools import count
@@ -38,6 +39,34 @@ def identify(current: greenlet) -> int:
         ident = next(_numbers)
     current.thread_ident = ident  # type: ignore[attr-defined]
     return ident
+
+
+class _Small:
+    """A small number, free again when the greenlet that has it is gone."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        try:
+            self.number = heapq.heappop(_unused)
+        except IndexError:
+            self.number = next(_small)
+
+    def __del__(self) -> None:
+        heapq.heappush(_unused, self.number)
+
+
+_small = count()
+_unused: list[int] = []
+
+
+def minimal_ident(g: greenlet) -> int:
+    """The least number that no living greenlet has, given to `g` when this is first asked; it keeps it."""
+    own = g.__dict__
+    small = own.get("minimal_ident_")
+    if small is None:
+        small = own["minimal_ident_"] = _Small()
+    return cast(_Small, small).number
 
 
 def in_main_thread() -> bool:

@@ -84,11 +84,16 @@ class Timeout(BaseException):
         """The hub's way to fire it."""
         target = self.greenlet
         if self.deadline and not target.dead:
+            started = self.deadline - int((self.seconds or 0) * 1e9)
             self.deadline = 0
-            if self.exception is None or isinstance(self.exception, bool):
-                target.throw(self)
-            else:
-                target.throw(self.exception)
+            error = self.exception
+            if error is None or isinstance(error, bool):
+                error = self
+            elif isinstance(error, type):
+                error = error()
+            shield = getattr(target, "shield", None)
+            if shield is None or not shield.holds(error, started):
+                target.throw(error)
 
     def __enter__(self) -> Timeout:
         if self.seconds is not None and not self.deadline:
@@ -127,6 +132,22 @@ class Timeout(BaseException):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self)._stopped, (self.seconds, self.exception)
+
+    @classmethod
+    def start_new(cls, timeout: Timeout | float | None = None, exception: Any = None) -> Timeout:
+        """A timeout that runs: `timeout` itself, started if it isn't running, or a new one of so many seconds.
+
+        For functions that take either as an argument.
+        """
+        if isinstance(timeout, Timeout):
+            if timeout.seconds is not None and not timeout.deadline:
+                timeout.start()
+            return timeout
+        return cls(timeout, exception)
+
+    def close(self) -> None:
+        """As `cancel`: for `contextlib.closing` and gevent's programs."""
+        self.cancel()
 
     @classmethod
     def _stopped(cls, seconds: float | None, exception: Any) -> Timeout:
