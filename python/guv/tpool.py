@@ -3,16 +3,19 @@
 `execute` runs a function in a thread of a bounded pool and parks the calling greenlet until it has
 ended; `Proxy` does so for the methods of an object; `ThreadPoolExecutor` is that of
 `concurrent.futures` on such threads. The threads are real ones, whatever is patched. They are
-started when there is work for them and end after `IDLE_SECONDS` without any.
+started when there is work for them and end after `IDLE_SECONDS` without any. Greenlets of all
+threads share the pool of `execute`, which a forked child has afresh.
 
 A function that runs here must leave the greenlets of other threads alone. If it calls something
-cooperative it gets a hub of its own.
+cooperative it gets a hub of its own; `execute` in it makes the call directly, so that calls within
+calls can't use up the pool and wait for one another.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import sys
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -20,12 +23,13 @@ from concurrent import futures
 from concurrent.futures.thread import BrokenThreadPool
 from contextvars import copy_context
 from functools import partial
-from threading import Condition
-from typing import Any, TypeVar
+from itertools import count
+from threading import Condition, current_thread
+from typing import Any, Final, TypeVar
 
 from greenlet import getcurrent
 
-from ._originals import RLock, allocate_lock, monotonic_ns, start_new_thread, thread_local
+from ._originals import RLock, allocate_lock, get_ident, monotonic_ns, start_new_thread, thread_local
 from .hubs.abc import own_threads
 from .hubs.current import hub_of
 from .hubs.native import run_native
@@ -43,14 +47,17 @@ DEFAULT_SIZE = 20
 class Pool:
     """A bounded set of native threads and the calls that wait for one, in order of arrival."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, prefix: str = "") -> None:
         if size < 1:
             raise ValueError(f"a pool needs a thread at least, not {size!r}")
         self.size = size
+        self.prefix = prefix  # of the names of threads; "": they have none
         self._lock = allocate_lock()  # for all below; never held for long
         self._calls: deque[Callable[[], object]] = deque()
         self._idle: list[Any] = []  # locks that waiting threads acquire
         self._threads = 0
+        self._started = 0  # threads, in all
+        self._generation = 0  # threads of an older one end instead of waiting for work
 
     def start(self, call: Callable[[], object]) -> None:
         """Have a thread make `call`, which must not raise. From any thread; never blocks."""
@@ -63,7 +70,7 @@ class Pool:
                 return
             self._threads += 1
         try:
-            start_new_thread(self._work, ())
+            self._start_thread()
         except BaseException:
             with self._lock:
                 self._threads -= 1
@@ -73,13 +80,58 @@ class Pool:
             if stranded:
                 raise
 
-    def _work(self) -> None:
+    def _start_thread(self) -> None:
+        self._started += 1
+        start_new_thread(self._work, (self._generation, f"{self.prefix}_{self._started - 1}" if self.prefix else ""))
+
+    def resize(self, size: int) -> None:
+        """Use at most `size` threads from now on. Those above that end when they have made the call they are at."""
+        if size < 1:
+            raise ValueError(f"a pool needs a thread at least, not {size!r}")
+        with self._lock:
+            self.size = size
+            more = max(0, min(len(self._calls), size - self._threads))
+            self._threads += more
+            surplus = max(0, self._threads - size)
+            for bell in self._idle[:surplus]:
+                bell.release()
+            del self._idle[:surplus]
+        for begun in range(more):
+            try:
+                self._start_thread()
+            except BaseException:
+                with self._lock:
+                    self._threads -= more - begun
+                raise
+
+    def end_threads(self) -> None:
+        """Have all threads end: those without work at once, the others when all calls have been made."""
+        with self._lock:
+            self._generation += 1
+            idle, self._idle = self._idle, []
+        for bell in idle:
+            bell.release()
+
+    def _work(self, generation: int, name: str) -> None:
+        _here.in_pool = True
+        if name:
+            current_thread().name = name
         bell = allocate_lock()
         bell.acquire()
+        try:
+            self._make_calls(generation, bell)
+        finally:
+            _active.pop(get_ident(), None)  # threading's record of a thread that it has not started
+
+    def _make_calls(self, generation: int, bell: Any) -> None:
         while True:
             with self._lock:
-                call = self._calls.popleft() if self._calls else None
+                surplus = self._threads > self.size
+                call = self._calls.popleft() if self._calls and not surplus else None
                 if call is None:
+                    if surplus or generation != self._generation:
+                        self._threads -= 1
+                        return
                     self._idle.append(bell)
             if call is not None:
                 call()
@@ -104,9 +156,11 @@ class Pool:
 
     def forget_threads(self) -> None:
         """In a forked child: they are the parent's, and so are the calls."""
-        self.__init__(self.size)  # type: ignore[misc]
+        self.__init__(self.size, self.prefix)  # type: ignore[misc]
 
 
+_here: Any = thread_local()  # attribute `in_pool` in threads of pools
+_active: Final[dict[int, Any]] = sys.modules["threading"]._active
 _pool: Pool | None = None
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 
@@ -114,21 +168,33 @@ _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 def _default_pool() -> Pool:
     global _pool
     if _pool is None:
-        _pool = _new_pool(int(os.environ.get("GUV_THREADPOOL_SIZE", DEFAULT_SIZE)))
+        given = os.environ.get("GUV_THREADPOOL_SIZE", str(DEFAULT_SIZE))
+        if not given.isdecimal() or not int(given):
+            raise ValueError(f"GUV_THREADPOOL_SIZE must be a number of threads from 1 on, not {given!r}")
+        _pool = _new_pool(int(given))
     return _pool
 
 
-def _new_pool(size: int) -> Pool:
-    pool = Pool(size)
+def _new_pool(size: int, prefix: str = "") -> Pool:
+    pool = Pool(size, prefix)
     _pools.add(pool)
     return pool
 
 
 def set_num_threads(number: int) -> None:
-    """Let `execute` use at most `number` threads. Threads above that end when they are idle."""
-    if number < 1:
-        raise ValueError(f"the pool needs a thread at least, not {number!r}")
-    _default_pool().size = number
+    """Let `execute` use at most `number` threads, in place of `GUV_THREADPOOL_SIZE` or 20. Never yields.
+
+    If there are more, the surplus ends when each has made the call that it is at.
+    """
+    _default_pool().resize(number)
+
+
+def killall() -> None:
+    """End the threads of `execute`: those without work at once, the others when all calls have been made.
+
+    Later calls start new ones. Never yields, and does not wait for them.
+    """
+    _default_pool().end_threads()
 
 
 def execute(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -136,8 +202,13 @@ def execute(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
     Returns its result or raises its exception. It sees a copy of the caller's `contextvars`. If
     the waiting greenlet is killed or times out, a call that has not begun is not made; one that
-    has goes on to its end, and its result is dropped.
+    has goes on to its end, and its result is dropped (`ThreadPoolExecutor.submit` gives a future that
+    keeps it). When all threads are busy, calls wait in order of arrival.
+
+    In a thread of a pool the call is made directly. Raises RuntimeError in a callback of the hub.
     """
+    if hasattr(_here, "in_pool"):
+        return func(*args, **kwargs)
     call = partial(copy_context().run, func, *args, **kwargs)
     return run_native(call, start=_default_pool().start)
 
@@ -146,14 +217,17 @@ class Proxy:
     """An object whose methods are called in native threads; each call yields.
 
     Results whose type is in `autowrap`, and those of the methods named in `autowrap_names`, come
-    back as proxies. Attributes that are not callable are read directly.
+    back as proxies, with the same two settings. A call with the keyword ``nonblocking=True`` (which the method does
+    not see) is made directly. Attributes that are not callable are read directly; so are `len`, `bool`, `==`,
+    `hash`, `repr` and `str`, which must not block.
     """
 
     def __init__(self, obj: Any, autowrap: tuple[type, ...] = (), autowrap_names: tuple[str, ...] = ()) -> None:
         vars(self).update(_obj=obj, _autowrap=autowrap, _autowrap_names=autowrap_names)
 
     def _execute(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        result = execute(function, *args, **kwargs)
+        nonblocking = kwargs.pop("nonblocking", False)
+        result = function(*args, **kwargs) if nonblocking else execute(function, *args, **kwargs)
         name = getattr(function, "__name__", None)
         if isinstance(result, self._autowrap) or name in self._autowrap_names:
             return Proxy(result, self._autowrap, self._autowrap_names)
@@ -180,6 +254,9 @@ class Proxy:
 
     def __delitem__(self, key: Any) -> None:
         execute(lambda: self._obj.__delitem__(key))
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(execute(lambda: item in self._obj))
 
     def __enter__(self) -> Any:
         entered = self._execute(self._obj.__enter__)
@@ -261,10 +338,15 @@ class Future(futures.Future[T]):
         return super().exception(0)
 
 
+_numbers = count()  # of executors without a name
+
+
 class ThreadPoolExecutor(futures.Executor):
     """`concurrent.futures.ThreadPoolExecutor` on native threads, whatever is patched.
 
-    Waiting for its futures yields. `shutdown(wait=True)` yields until all is done.
+    Waiting for its futures yields, and so does `shutdown(wait=True)` until all is done. `concurrent.futures.wait` and
+    `as_completed` yield if `threading` is patched, and block the thread if not. What was submitted is done before the
+    interpreter ends. In a forked child, futures of the parent never complete.
     """
 
     def __init__(
@@ -280,7 +362,7 @@ class ThreadPoolExecutor(futures.Executor):
             raise ValueError("max_workers must be greater than 0")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        self._pool = _new_pool(max_workers)
+        self._pool = _new_pool(max_workers, thread_name_prefix or f"ThreadPoolExecutor-{next(_numbers)}")
         self._open: set[Future[Any]] = set()
         self._shut = False
         self._prepare = None if initializer is None else partial(initializer, *initargs)
@@ -327,8 +409,16 @@ class ThreadPoolExecutor(futures.Executor):
                 future.cancel()
         if wait:
             for future in list(self._open):
-                if not future.cancelled():
+                try:
                     future.exception()
+                except futures.CancelledError:
+                    pass
+        self._pool.end_threads()
+
+    def forget_futures(self) -> None:
+        """In a forked child: the threads that work on them are the parent's."""
+        self._open.clear()
+        self._prepared = thread_local()
 
 
 _executors: weakref.WeakSet[ThreadPoolExecutor] = weakref.WeakSet()
@@ -344,6 +434,8 @@ def _finish_executors() -> None:
 def _forget_threads() -> None:
     for pool in list(_pools):
         pool.forget_threads()
+    for executor in list(_executors):
+        executor.forget_futures()
 
 
 def _idle_threads() -> int:

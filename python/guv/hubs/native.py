@@ -87,6 +87,8 @@ def run_native(
     """
     current = getcurrent()
     hub = hub_of(current)
+    if current is hub:
+        raise RuntimeError(f"a callback in the hub can't wait for {function!r} in a native thread")
     call = Call(hub, current, function, args, undo)
     hub.jobs += 1
     try:
@@ -107,6 +109,10 @@ def run_native(
             unpark(hub, current)
             call.take_back()
         raise
-    if call.error is not None:
-        raise call.error
+    error, call.error = call.error, None
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error  # its traceback has this frame
     return cast(T, call.value)
