@@ -56,3 +56,34 @@ def test_pipelined_bodies_come_back_in_order(converse, bodies, size):
         assert output.startswith(wanted)
         output = output[len(wanted) :]
     assert output == b""
+
+
+LINES = [
+    b"Host: a\r\n",
+    b"Host: b\r\n",
+    b"X: y\r\n",
+    b"X : y\r\n",
+    b"Connection: close\r\n",
+    b"Content-Length: 0\r\n",
+    b"\n",
+]
+TARGETS = [b"GET / HTTP/1.1", b"GET /a%20?b HTTP/1.1", b"HEAD / HTTP/1.1", b"GET http://h/ HTTP/1.1", b"GET / HTTP/1.0", b"GET /# HTTP/1.1", b"\r\nGET / HTTP/1.1", b"GET /"]  # fmt: skip
+
+
+def tell(environ, start_response):
+    told = repr(sorted((key, value) for key, value in environ.items() if isinstance(value, str))).encode()
+    start_response("200 OK", [("Content-Length", str(len(told)))])
+    return [told]
+
+
+@fuzz
+@given(st.lists(st.sampled_from(TARGETS), min_size=3, max_size=6), st.lists(st.sampled_from(LINES), max_size=3))
+def test_repeated_header_lines_are_read_as_if_they_were_new(converse, targets, lines):
+    """A connection that repeats its lines is answered as connections are that send them once."""
+    requests = [target + b"\r\n" + b"".join(lines) + b"\r\n" for target in targets]
+    wanted = b""
+    for request in requests:
+        wanted += converse([request], tell)
+        if not wanted or b"Connection: close" in wanted or b"HTTP/1.1 4" in wanted or b"HTTP/1.1 5" in wanted:
+            break
+    assert converse(requests, tell) == wanted

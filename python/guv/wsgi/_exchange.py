@@ -11,7 +11,7 @@ from greenlet import GreenletExit
 from ._errors import BadRequest, BadResponse, ClientDisconnected
 from ._file import FileWrapper, send_file
 from ._head import Environ
-from ._input import Input
+from ._input import NO_BODY, Input
 from ._reply import ReplyHead, date_line
 
 if TYPE_CHECKING:
@@ -31,36 +31,28 @@ _LENGTH_LINE = re.compile(r"(?im)^content-length:[^\n]*\n")
 class Exchange:
     """Calls the application and sends what it answers. Serves one request, then it is done."""
 
-    __slots__ = (
-        "_chunked",      # the body is sent in chunks
-        "_left",         # bytes that Content-Length still promises, or None
-        "_no_body",      # the reply has no body, whatever the application gives
-        "environ",
-        "handler",       # of the connection
-        "head",          # ReplyHead, None before start_response()
-        "head_sent",
-        "headers",       # as the application gave them
-        "input",         # the request's body
-        "is_11",         # the request is HTTP/1.1 or later
-        "keep",          # the connection may serve another request
-        "sent",          # bytes of the body sent
-        "status",        # as the application gave it
-    )  # fmt: skip
+    #: the reply's head, None before start_response()
+    head: ReplyHead | None = None
+    head_sent = False
+    #: bytes of the body sent
+    sent = 0
+    #: as the application gave them
+    status = ""
+    headers: Iterable[tuple[str, str]] = ()
+    _chunked = False  # the body is sent in chunks
+    _no_body = False  # the reply has no body, whatever the application gives
+    _left: int | None = None  # bytes that Content-Length still promises
 
     def __init__(self, handler: WSGIHandler, environ: Environ, is_11: bool, keep: bool, body: Input) -> None:
+        #: of the connection
         self.handler = handler
         self.environ = environ
+        #: the request is HTTP/1.1 or later
         self.is_11 = is_11
+        #: the connection may serve another request
         self.keep = keep
+        #: the request's body
         self.input = body
-        self.head: ReplyHead | None = None
-        self.head_sent = False
-        self.sent = 0
-        self.status = ""
-        self.headers: Iterable[tuple[str, str]] = ()
-        self._chunked = False
-        self._no_body = False
-        self._left: int | None = None
 
     def serve(self, application: Callable[..., Iterable[bytes]]) -> None:
         """Answer the request. Afterwards `keep` says whether the connection can go on. Yields.
@@ -68,7 +60,14 @@ class Exchange:
         Raises nothing but GreenletExit and KeyboardInterrupt.
         """
         try:
-            self._call(application)
+            result = application(self.environ, self.start_response)
+            if result.__class__ is list and not self.head_sent:
+                if result is ALREADY_HANDLED:
+                    self.head_sent, self.keep = True, False
+                else:
+                    self._send_all(result)  # type: ignore[arg-type]
+            else:
+                self._send_result(result)
         except ClientDisconnected:
             self.keep = False
         except BadRequest as error:
@@ -80,22 +79,18 @@ class Exchange:
             self.handler.server.log_error(self.environ, error)
             self._fail("500 Internal Server Error", "The server failed to answer this request.")
 
-    def _call(self, application: Callable[..., Iterable[bytes]]) -> None:
-        result = application(self.environ, self.start_response)
-        if result is ALREADY_HANDLED:
-            self.head_sent, self.keep = True, False
-            return
+    def _send_result(self, result: Iterable[bytes]) -> None:
+        """Send what is no list: a generator, a file, an object of the application's own."""
         try:
-            kind = result.__class__
-            if (kind is list or kind is tuple) and not self.head_sent:
+            if result.__class__ is FileWrapper and not self.head_sent and send_file(self, result):  # type: ignore[arg-type]
+                return
+            if result.__class__ is tuple and not self.head_sent:
                 self._send_all(result)  # type: ignore[arg-type]
-            elif kind is FileWrapper and not self.head_sent and send_file(self, result):  # type: ignore[arg-type]
-                pass
-            else:
-                for piece in result:
-                    if piece:
-                        self.write(piece)
-                self.finish()
+                return
+            for piece in result:
+                if piece:
+                    self.write(piece)
+            self.finish()
         finally:
             close = getattr(result, "close", None)
             if close is not None:
@@ -165,7 +160,12 @@ class Exchange:
             self._chunked = True
         else:
             self.keep = False
-        if head.close or status == 101 or (self.keep and not self._may_continue()):
+        if self.keep and (
+            head.close
+            or status == 101
+            or self.handler.server.stopping
+            or not (self.input is NO_BODY or self._may_continue())
+        ):
             self.keep = False
         if not self.keep:
             if not head.close and status != 101:
@@ -176,10 +176,7 @@ class Exchange:
 
     def _may_continue(self) -> bool:
         """Whether the next request on this connection can be found behind this one's body."""
-        handler = self.handler
-        if handler.server.stopping:
-            return False
-        return self.input.finished or self.input.skippable(handler.limits.drain)
+        return self.input.finished or self.input.skippable(self.handler.limits.drain)
 
     def _frame(self, data: bytes) -> bytes:
         """A piece of the body as it travels."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from socket import MSG_MORE
 from typing import TYPE_CHECKING, Any
 
 from .._originals import monotonic
@@ -9,7 +10,8 @@ from ..hubs.switch import gyield
 from ._errors import TIMED_OUT, UNKNOWN_EXPECTATION, BadRequest, ClientDisconnected
 from ._exchange import Exchange
 from ._head import Environ, check_unfinished, parse_head
-from ._input import Input
+from ._input import NO_BODY, Input
+from ._repeat import LONGEST, Repeated
 from ._reply import date_line
 from ._transport import Transport, transport_for
 
@@ -21,20 +23,22 @@ _TURNS = 32  # requests that a busy connection may have served before the others
 _LINGER = 2.0  # seconds to wait for the peer to take the last reply
 _LINGER_BYTES = 1 << 20
 
-_NO_BODY = Input(None, 0, False)
-
 
 class WSGIHandler:
     """Serves one connection in the greenlet that calls `handle`."""
 
     __slots__ = (
         "_receive",      # the transport's call, which is made for each request
+        "_repeated",     # what the last requests had in common, or None
+        "_seen",         # the header lines of the last request
         "_send",
+        "_short",        # a head of no more bytes is within all limits on sizes, and may be remembered
         "address",
         "buffer",        # received but not used yet
         "environ",       # what is the same for each request of the connection
         "idle",          # it waits for the next request to begin
         "limits",
+        "requests",      # so far, if there is a limit
         "server",
         "sock",
         "transport",
@@ -47,9 +51,13 @@ class WSGIHandler:
         self.limits = server.limits
         self.buffer = b""
         self.idle = True
+        self.requests = 0
         self.transport: Transport = transport_for(client_sock)
         self._receive = self.transport.receive
         self._send = self.transport.send
+        self._seen = b""
+        self._repeated: Repeated | None = None
+        self._short = min(self.limits.request_line, self.limits.header_line, self.limits.head, LONGEST)
         self.environ: Environ = server.connection_environ(client_sock, address)
         self.environ["guv.connection"] = self
 
@@ -80,23 +88,25 @@ class WSGIHandler:
             self.idle = False
             if not buffer:
                 return False
-        end = buffer.find(b"\r\n\r\n")
+        environ = None
+        repeated = self._repeated
         try:
-            if end < 0 or buffer[0] == 13:
-                buffer = self._rest_of_head(buffer)
-                if not buffer:
+            if repeated is not None:
+                start = buffer.find(b"\r\n")
+                if buffer[start:] == repeated.fields and start > 0 and len(buffer) <= self._short:
+                    environ = repeated.environ(buffer[:start])
+            if environ is not None and repeated is not None:
+                self.buffer = b""
+                exchange = Exchange(self, environ, repeated.is_11, repeated.keep, NO_BODY)
+            else:
+                begun = self._begin(buffer)
+                if begun is None:
                     return False
-                end = buffer.find(b"\r\n\r\n")
-            environ = self.environ.copy()
-            is_11, length, keep = parse_head(buffer[:end], environ, self.limits)
-            self.buffer = buffer[end + 4 :]
-            body = _NO_BODY if length == 0 else self._body(environ, is_11, length)
+                exchange = begun
         except BadRequest as error:
             self.refuse(error)
             return False
-        environ["wsgi.input"] = body
         server = self.server
-        exchange = Exchange(self, environ, is_11, keep, body)
         count = server.begin_request(self)
         if count is not None and self.limits.requests is not None and count >= self.limits.requests:
             exchange.keep = False
@@ -104,7 +114,7 @@ class WSGIHandler:
             exchange.serve(server.application)
         finally:
             server.end_request(exchange)
-        if body is not _NO_BODY:
+        if exchange.input is not NO_BODY:
             return self._end_body(exchange)
         if self.buffer and exchange.keep:
             gyield()  # a pipelining peer is not to keep the others waiting
@@ -118,7 +128,7 @@ class WSGIHandler:
         Raises `ClientDisconnected`.
         """
         try:
-            self._send(self.sock, data, more)
+            self._send(self.sock, data, MSG_MORE if more else 0)
         except OSError as error:
             raise ClientDisconnected(f"the peer is gone: {error}") from error
 
@@ -141,6 +151,31 @@ class WSGIHandler:
         return self.sock, data
 
     # ---- the stages of a request ----
+
+    def _begin(self, buffer: bytes) -> Exchange | None:
+        """Read a head that begins in `buffer`; None if the peer goes away. Raises `BadRequest`. Yields."""
+        end = buffer.find(b"\r\n\r\n")
+        if end < 0 or buffer[0] == 13:
+            buffer = self._rest_of_head(buffer)
+            if not buffer:
+                return None
+            end = buffer.find(b"\r\n\r\n")
+        environ = self.environ.copy()
+        is_11, length, keep = parse_head(buffer[:end], environ, self.limits)
+        self.buffer = buffer[end + 4 :]
+        if length:
+            body = environ["wsgi.input"] = self._body(environ, is_11, length)
+            return Exchange(self, environ, is_11, keep, body)
+        environ["wsgi.input"] = NO_BODY
+        if end < self._short and not self.buffer and environ["REQUEST_URI"][:1] == "/":
+            start = buffer.find(b"\r\n")
+            fields = buffer[start:]
+            if fields == self._seen:
+                self._repeated = Repeated(buffer[:start], fields, environ.copy(), is_11, keep)
+            else:
+                self._seen = fields
+                self._repeated = None
+        return Exchange(self, environ, is_11, keep, NO_BODY)
 
     def _rest_of_head(self, buffer: bytes) -> bytes:
         """Receive until the head is complete; b"" if the peer goes away."""

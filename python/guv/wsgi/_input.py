@@ -177,3 +177,7 @@ class Input:
         if not line:
             raise StopIteration
         return line
+
+
+#: the body of a request that has none
+NO_BODY = Input(None, 0, False)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from time import gmtime
 from typing import Final
 
-from .. import _originals
+from .._originals import time as _time
 from ._errors import BadResponse
 from ._head import FIELD_VALUE, TOKEN
 
@@ -17,15 +17,20 @@ _STATUS = re.compile(r"[1-9][0-9][0-9](?: [\t -~\x80-\xff]*)?")
 _status_lines: dict[str, tuple[int, str]] = {}
 
 # What a field means to the server.
-_PLAIN, _LENGTH, _DATE, _CONNECTION, _CODING = range(5)
+_PLAIN, _LENGTH, _DATE, _CONNECTION, _CODING, _SECRET = range(6)
+_LASTING = (_PLAIN, _LENGTH)
 _SPECIAL = {
     "content-length": _LENGTH,
+    "set-cookie": _SECRET,
     "date": _DATE,
     "connection": _CONNECTION,
     "transfer-encoding": _CODING,
     "keep-alive": _CODING,
 }
 _names: dict[str, int] = {}
+#: headers known as valid, with their line and the number of a Content-Length or -1; emptied when it is full
+_lines: dict[tuple[str, str], tuple[str, int]] = {}
+_LONGEST_REMEMBERED = 64  # characters of a value
 
 
 class ReplyHead:
@@ -48,33 +53,48 @@ class ReplyHead:
             self.status_code, text = _learn_status(status)
         self.length = None
         self.has_date = self.close = False
-        for name, value in headers:
-            meaning = _names.get(name)
-            if meaning is None:
-                meaning = _learn_name(name)
+        for header in headers:
             try:
-                if not (value.isprintable() and value.isascii()) and not FIELD_VALUE.fullmatch(value):
-                    raise BadResponse(f"the value of the header {name} has a control character or is not latin-1")
-            except AttributeError:
-                raise TypeError(f"the value of the header {name} must be a str, not {value!r}") from None
-            if meaning:
-                self._special(meaning, name, value)
-                if meaning == _CODING:
-                    continue
-            text += f"{name}: {value}\r\n"
+                line = _lines.get(header)
+            except TypeError:
+                line = None
+            if line is None:
+                line = self._line(header)
+            text += line[0]
+            if line[1] >= 0:
+                if self.length is not None:
+                    raise BadResponse("Content-Length is given twice")
+                self.length = line[1]
         self.text = text
 
-    def _special(self, meaning: int, name: str, value: str) -> None:
+    def _line(self, header: tuple[str, str]) -> tuple[str, int]:
+        """The line of a header and, if that is Content-Length, its number, else -1."""
+        name, value = header
+        meaning = _names.get(name)
+        if meaning is None:
+            meaning = _learn_name(name)
+        try:
+            if not (value.isprintable() and value.isascii()) and not FIELD_VALUE.fullmatch(value):
+                raise BadResponse(f"the value of the header {name} has a control character or is not latin-1")
+        except AttributeError:
+            raise TypeError(f"the value of the header {name} must be a str, not {value!r}") from None
+        length = -1
         if meaning == _LENGTH:
             if not (value.isascii() and value.isdigit()):
                 raise BadResponse(f"Content-Length must be a number, not {value!r}")
-            if self.length is not None:
-                raise BadResponse("Content-Length is given twice")
-            self.length = int(value)
+            length = int(value)
         elif meaning == _DATE:
             self.has_date = True
-        elif meaning == _CONNECTION and "close" in value.lower():
-            self.close = True
+        elif meaning == _CONNECTION:
+            self.close = self.close or "close" in value.lower()
+        elif meaning == _CODING:
+            return "", -1
+        line = f"{name}: {value}\r\n", length
+        if meaning in _LASTING and len(value) <= _LONGEST_REMEMBERED and header.__class__ is tuple:
+            if len(_lines) >= _REMEMBERED:
+                _lines.clear()
+            _lines[header] = line
+        return line
 
 
 def _learn_status(status: str) -> tuple[int, str]:
@@ -109,13 +129,15 @@ def format_date_time(timestamp: float) -> str:
     return f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
 
 
-_date = 0, ""
+_date = ""
+_date_ends = 0.0
 
 
 def date_line() -> str:
     """The field Date for now; made once a second."""
-    global _date
-    now = int(_originals.time())
-    if _date[0] != now:
-        _date = now, f"Date: {format_date_time(now)}\r\n"
-    return _date[1]
+    global _date, _date_ends
+    now = _time()
+    if not _date_ends - 1.0 <= now < _date_ends:  # a clock that is set back counts, too
+        _date_ends = int(now) + 1.0
+        _date = f"Date: {format_date_time(now)}\r\n"
+    return _date

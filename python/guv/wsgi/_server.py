@@ -104,8 +104,8 @@ class WSGIServer(Server):
         """Called before each request; how many this connection has had, if there is a limit."""
         if self.limits.requests is None:
             return None
-        handler.environ["guv.requests"] = count = handler.environ.get("guv.requests", 0) + 1
-        return int(count)
+        handler.requests += 1
+        return handler.requests
 
     def end_request(self, exchange: Exchange) -> None:
         """Called after each request."""

@@ -16,7 +16,7 @@ class Transport(Protocol):
 
     def receive(self, sock: Any, size: int, /) -> bytes: ...
 
-    def send(self, sock: Any, data: bytes, more: bool, /) -> None: ...
+    def send(self, sock: Any, data: bytes, flags: int, /) -> None: ...
 
     def set_timeout(self, sock: Any, seconds: float | None, /) -> None: ...
 
@@ -28,12 +28,9 @@ class Transport(Protocol):
 class _Plain:
     is_tls = False
     receive = staticmethod(green.recv)
+    send = staticmethod(green.sendall)
     set_timeout = staticmethod(green.settimeout)
     close = staticmethod(green.close)
-
-    @staticmethod
-    def send(sock: Any, data: bytes, more: bool, /) -> None:
-        green.sendall(sock, data, socket.MSG_MORE if more else 0)
 
     @staticmethod
     def shutdown_output(sock: Any, /) -> None:
@@ -53,9 +50,9 @@ class _Wrapped:
             raise ConnectionError(str(error)) from error
 
     @staticmethod
-    def send(sock: Any, data: bytes, more: bool, /) -> None:
+    def send(sock: Any, data: bytes, flags: int, /) -> None:
         try:
-            sock.sendall(data)
+            sock.sendall(data)  # TLS knows no flags
         except ssl.SSLError as error:
             raise ConnectionError(str(error)) from error
 
