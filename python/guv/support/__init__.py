@@ -41,6 +41,7 @@ SUPPORTED: Final = {
     "zmq": "guv.support.zmq",
     "grpc": "guv.support.grpc",
     "uvloop": "guv.support.uvloop",
+    "sqlite3": "guv.support.sqlite3",
     "cassandra": "guv.support.cassandra",
 }
 

@@ -1,9 +1,9 @@
 """mysqlclient (MySQLdb): queries wait on the connection's descriptor, the rest runs in native threads.
 
 Yields: connecting, queries, commit, rollback, fetching results, stored or not. A greenlet that is killed or timed out
-while it waits breaks its connection, since nobody can tell what the server is going to send.
+while it waits breaks its connection, since nobody can tell what the server is going to send; so does `read_timeout`.
 
-Blocks still: sending a query that is larger than the socket's buffer, `close`.
+Blocks still: `close`, which says goodbye to the server.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _IN_THREADS = (
     "rollback", "select_db", "set_character_set", "set_server_option", "shutdown", "stat", "store_result",
 )  # fmt: skip
 
+_SENT_AT_ONCE = 1 << 16  # bytes that surely fit into the socket's buffer
+
 _inside: set[int] = set()  # native threads that run a call for a greenlet
 
 
@@ -41,7 +43,7 @@ def patch() -> None:
         connection.query = query
     else:
         connection.query = _in_thread(connection.query)
-    connection.__init__ = _in_thread(connection.__init__, aborts=False)
+    connection.__init__ = _connecting(_in_thread(connection.__init__, aborts=False))
     for name in _IN_THREADS:
         if hasattr(connection, name):
             setattr(connection, name, _in_thread(getattr(connection, name)))
@@ -57,13 +59,33 @@ def query(self: Any, query: bytes | bytearray | str) -> None:
     if _originals.get_ident() in _inside:
         _mysql.connection.query(self, query)
         return
-    _mysql.connection.send_query(self, query)
+    if len(query) <= _SENT_AT_ONCE:
+        _mysql.connection.send_query(self, query)
+    else:
+        _run(self, True, _mysql.connection.send_query, self, query)
     try:
-        trampoline(self.fileno(), READ)
+        trampoline(self.fileno(), READ, self.__dict__.get("guv_read_timeout"), _TimedOut)
+    except _TimedOut:
+        _abort(self)  # the client library says in its words that the connection is lost
     except BaseException:
         _abort(self)
         raise
     _run(self, True, _mysql.connection.read_query_result, self)
+
+
+class _TimedOut(Exception):
+    """The server took longer than `read_timeout`."""
+
+
+def _connecting(connect: Callable[..., None]) -> Callable[..., None]:
+    """`Connection.__init__` that remembers the time-out, which is for the C library's own waits."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        self.__dict__["guv_read_timeout"] = kwargs.get("read_timeout") or None
+        connect(self, *args, **kwargs)
+
+    __init__.__doc__ = connect.__doc__
+    return __init__
 
 
 def _in_thread(function: Callable[..., Any], aborts: bool = True) -> Callable[..., Any]:

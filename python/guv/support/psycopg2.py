@@ -1,36 +1,47 @@
 """psycopg2: PostgreSQL through libpq, with psycopg2's own wait callback.
 
-Yields: connecting, `execute` and everything built on it, commits. A greenlet that is killed or timed out while it waits
-cancels its query on the server; its connection is closed then, since its state is unknown.
+Yields: connecting, `execute` and everything built on it, commits, `connection.cancel`; COPY and large objects, by
+native threads. A greenlet that is killed or timed out while it waits cancels its query on the server; psycopg2 closes
+the connection then, since its state is unknown. In a native thread without a hub a wait blocks that thread only.
 
-Blocks still: `connection.cancel`, which opens a connection of its own, and the COPY methods and large objects: psycopg2
-refuses them while a wait callback is set. `copy_expert` here does COPY in a native thread.
+For notifications wait by ``select.select([connection], [], [])`` or `guv.trampoline` on the connection, then
+``connection.poll()``. Greenlets that share a connection take turns with psycopg2's own cursor class; with others
+psycopg2 raises ProgrammingError for a second query at the same time.
+
+Blocks still: methods of replication cursors; don't use them with a wait callback.
 """
 
 from __future__ import annotations
 
+import select
 from typing import Any
 
 import psycopg2
 from psycopg2 import extensions
 
+from .. import tpool
+from .._originals import poll
 from ..const import READ, WRITE
+from ..hubs.current import current_hub
+from ..hubs.ident import in_main_thread
 from ..hubs.switch import trampoline
-from . import require
+from . import _psycopg2_native, require
 
-MINIMUM = (2, 8)
+MINIMUM = (2, 9)
 
 
 def patch() -> None:
     """Set psycopg2's wait callback. Connections made before wait by it too, from their next query on."""
     require(psycopg2, MINIMUM, psycopg2.__version__)
     extensions.set_wait_callback(wait)
+    _psycopg2_native.install(wait)
 
 
 def wait(connection: Any, timeout: float | None = None) -> None:
     """Yield until libpq has finished what it is doing. `timeout` is for each wait for the server, in seconds."""
     if timeout is not None and timeout < 0:
         timeout = None
+    native = current_hub() is None and not in_main_thread()
     while True:
         state = connection.poll()
         if state == extensions.POLL_OK:
@@ -42,7 +53,10 @@ def wait(connection: Any, timeout: float | None = None) -> None:
         else:
             raise psycopg2.OperationalError(f"poll() gave the unknown state {state!r}")
         try:
-            trampoline(connection.fileno(), evtype, timeout, _TimedOut)
+            if native:
+                _wait_natively(connection.fileno(), evtype, timeout)
+            else:
+                trampoline(connection.fileno(), evtype, timeout, _TimedOut)
         except _TimedOut:
             _cancel(connection)
             raise psycopg2.OperationalError(f"no answer from the server within {timeout} seconds") from None
@@ -55,51 +69,20 @@ class _TimedOut(Exception):
     """The wait took longer than asked for."""
 
 
+def _wait_natively(fd: int, evtype: int, timeout: float | None) -> None:
+    waiter = poll()
+    waiter.register(fd, select.POLLIN if evtype == READ else select.POLLOUT)
+    if not waiter.poll(None if timeout is None else timeout * 1000):
+        raise _TimedOut
+
+
 def _cancel(connection: Any) -> None:
     """Ask the server to give up the query: it would hold its locks until it is done."""
-    if connection.status == extensions.STATUS_SETUP:
-        return  # there is no session yet
-
-    try:
-        connection.cancel()
-    except psycopg2.Error:
-        pass  # the connection is gone, and the query with it
+    ask = _psycopg2_native.cancelling(connection)
+    if ask is not None:
+        tpool.execute(ask)  # if it fails the connection is gone, and the query with it
 
 
-def copy_expert(cursor: Any, sql: str, file: Any, size: int = 8192) -> None:
-    """`cursor.copy_expert` in a native thread; yields meanwhile. `file` is used in that thread.
-
-    The wait callback is global to psycopg2 and has to be off when COPY begins: a query that another greenlet starts in
-    this moment blocks until it has its answer.
-    """
-    from .. import tpool
-
-    tpool.execute(_copy, cursor, sql, file, size)
-
-
-def _copy(cursor: Any, sql: str, file: Any, size: int) -> None:
-    callback = extensions.get_wait_callback()
-    extensions.set_wait_callback(None)
-    try:
-        cursor.copy_expert(sql, _Restoring(file, callback), size)
-    finally:
-        extensions.set_wait_callback(callback)
-
-
-class _Restoring:
-    """A file that puts the wait callback back at its first use: COPY has begun by then."""
-
-    def __init__(self, file: Any, callback: Any) -> None:
-        self._file = file
-        self._callback = callback
-
-    def read(self, size: int = -1) -> Any:
-        extensions.set_wait_callback(self._callback)
-        return self._file.read(size)
-
-    def readline(self, size: int = -1) -> Any:
-        return self._file.readline(size)
-
-    def write(self, data: Any) -> Any:
-        extensions.set_wait_callback(self._callback)
-        return self._file.write(data)
+def copy_expert(cursor: Any, sql: Any, file: Any, size: int = 8192) -> None:
+    """`cursor.copy_expert` for a cursor of any class; yields. `file` is used in a native thread."""
+    _psycopg2_native.Cursor.copy_expert(cursor, sql, file, size)
