@@ -83,6 +83,8 @@ def test_hubBlockingDetection_turnedOff_reportsNothingAndLeavesNoThreadOrDescrip
     code = """
     guv.gyield()
     from guv._originals import thread_count
+    guv.debug.hub_blocking_detection(True, 10, note)     # Go's runtime makes two descriptors for its first timer
+    guv.debug.hub_blocking_detection(False)
     before = os.listdir("/proc/self/fd")
     for _ in range(3):
         guv.debug.hub_blocking_detection(True, 0.01, note)
@@ -164,7 +166,7 @@ def test_environment_GUV_BLOCKED_MS_printsTheStackOrRefusesTheValue(script: Any,
     guv.spawn(block).wait()
     """
     monkeypatch.setenv("GUV_BLOCKED_MS", "50")
-    script(_flat(code), stderr="by greenlet <GreenThread")
+    script(_flat(code), stderr="by greenlet GreenThread-")
     monkeypatch.setenv("GUV_BLOCKED_MS", "soon")
     script("import guv", status=1, stderr="GUV_BLOCKED_MS must be a positive number of milliseconds, not 'soon'")
 

@@ -69,7 +69,7 @@ CASES = {
         settle()
         get_hub().add(1, w, print)
         text = guv.debug.format_hub_listeners()
-        assert all(repr(t) in text for t in ts), text
+        assert all(t.name in text for t in ts), text
         assert text.count(f"read {r}:") == 3 and text.count(f"write {r}:") == 1 and f"read {w}: calls " in text, text
         assert "File" not in text
         guv.debug.hub_listener_stacks(True)

@@ -15,7 +15,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from .. import greenthread
-from .._rebind import rebind
+from ._modules import replace_in_modules
 from ._stacks import name_of, stack_of
 
 
@@ -97,8 +97,8 @@ def _record_bare() -> None:
         _record(started)
         return started
 
-    _replace(spawn_n, recording)
-    _undo.append(lambda: _replace(recording, spawn_n))
+    replace_in_modules([(spawn_n, recording)], guvs=True)
+    _undo.append(lambda: replace_in_modules([(recording, spawn_n)], guvs=True))
 
 
 def _record_threads() -> None:
@@ -114,18 +114,8 @@ def _record_threads() -> None:
             _record(started)
         return ident
 
-    _replace(launch, recording)
-    _undo.append(lambda: _replace(recording, launch))
-
-
-def _replace(old: Any, new: Any) -> None:
-    """Wherever a module, guv's included, has `old` as a global."""
-    rebind([(old, new)])
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "guv" and module is not None:
-            for key, value in list(vars(module).items()):
-                if value is old:
-                    setattr(module, key, new)
+    replace_in_modules([(launch, recording)], guvs=True)
+    _undo.append(lambda: replace_in_modules([(recording, launch)], guvs=True))
 
 
 def spawn_tree() -> list[Spawn]:

@@ -16,7 +16,7 @@ from types import ModuleType, TracebackType
 from typing import Any, cast
 
 from .._originals import get_ident, monotonic_ns
-from .._rebind import rebind
+from ..debug._modules import replace_in_modules
 from ..hubs.abc import AbstractHub, Timer
 from ..hubs.current import get_hub
 from ..hubs.wire import CANCEL, IS_TIMER, TIMER
@@ -172,15 +172,13 @@ class MockClock:
             "perf_counter": lambda: now() / 1e9, "perf_counter_ns": now,
             "time": lambda: (now() + self._epoch) / 1e9, "time_ns": lambda: now() + self._epoch,
         }  # fmt: skip
-        there = {}
-        back = {}
+        pairs = []
         for name, mocked in clocks.items():
             real = getattr(time, name)
             clock = self._here(mocked, real)
-            there[id(real)] = (real, clock)
-            back[id(clock)] = (clock, real)
-        rebind(there)
-        self._undo.append(lambda: rebind(back))
+            pairs.append((real, clock))
+        replace_in_modules(pairs, guvs=False)
+        self._undo.append(lambda: replace_in_modules([(clock, real) for real, clock in pairs], guvs=False))
 
     # ---- the timers ----
 
