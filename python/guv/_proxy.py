@@ -66,6 +66,8 @@ def parse_header(data: bytes) -> tuple[str, int] | None:
         return fields[2], _port(fields[4])
     if data[12] >> 4 != 2:
         raise ValueError("the version of the PROXY header is unknown")
+    if data[12] & 15 > 1:
+        raise ValueError("the command of the PROXY header is unknown")
     if data[12] & 15 == 0:  # LOCAL: the proxy speaks for itself
         return None
     found = _FAMILIES.get(data[13] >> 4)

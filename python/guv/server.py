@@ -10,6 +10,8 @@ import errno
 import logging
 import os
 import socket
+import stat
+import sys
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -219,6 +221,8 @@ class Server(AbstractServer):
         if concurrency is not None and concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency!r}")
         self.concurrency = concurrency
+        if ssl_context is None and "ssl" in sys.modules and isinstance(server_sock, sys.modules["ssl"].SSLSocket):
+            ssl_context = server_sock.context  # accepting would shake hands, and meanwhile accept nobody else
         if ssl_context is not None:
             from .green._greentls import green_context
 
@@ -228,7 +232,8 @@ class Server(AbstractServer):
         self.proxy_protocol = proxy_protocol
         #: set by `stop`; handlers may look at it
         self.stopping = False
-        self.running: set[greenlet] = set()  # the greenlets of the connections
+        #: the greenlets of the connections that are open, each with its socket as it was accepted
+        self.running: dict[greenlet, socket.socket] = {}
         #: called when the last connection has ended; must not block
         self.on_idle = on_idle
         self._close_connections = close_connections
@@ -276,12 +281,18 @@ class Server(AbstractServer):
                 self.handle_error("accepting a connection failed")
                 sleep(_PAUSE)
             return
-        self.spawn(self._run, connection, address)
+        try:
+            started: Any = self.spawn(self._run, connection, address)
+        except BaseException:  # stopped while it waited for a place in a pool
+            green.close(connection)
+            raise
+        if isinstance(started, greenlet):  # counts from now on, not from when it first runs
+            self.running[started] = connection
 
     def _run(self, connection: socket.socket, address: Address) -> None:
         """A connection's life."""
         me = getcurrent()
-        self.running.add(me)
+        self.running[me] = connection
         try:
             prepared = self._prepare(connection, address)
             if prepared is not None:
@@ -295,7 +306,7 @@ class Server(AbstractServer):
         except Exception:
             self.handle_error(f"the handler of the connection from {address!r} failed")
         finally:
-            self.running.discard(me)
+            self.running.pop(me, None)
             if self._close_connections:
                 connection.close()
             waiter, self._waiter = self._waiter, None
@@ -342,6 +353,8 @@ class Server(AbstractServer):
         self._wait_for(lambda: not self._others(), deadline)
         for left in self._others():
             kill(left)
+            if left.dead and left in self.running:  # it never ran
+                green.close(self.running.pop(left))
 
     def stop_accepting(self) -> None:
         """The first half of `stop`: new connections are refused. Yields at most once."""
@@ -385,6 +398,11 @@ def _remove_stale(path: str | bytes) -> None:
     """Remove a Unix socket that nobody listens on."""
     if not path or path[:1] in ("\0", b"\0"):
         return
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            return  # bind() will say
+    except OSError:
+        return
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         probe.setblocking(False)
@@ -392,6 +410,6 @@ def _remove_stale(path: str | bytes) -> None:
     except ConnectionRefusedError:
         os.unlink(path)
     except OSError:
-        pass  # none there, or something else: bind() will say
+        pass  # somebody listens: bind() will say
     finally:
         probe.close()

@@ -72,7 +72,7 @@ def open_listener(address: str) -> socket.socket:
     if address.startswith("fd:"):
         return socket.socket(fileno=int(address[3:].lstrip("/")))
     host, colon, port = address.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()):
+    if not colon or not (port.isascii() and port.isdigit() and int(port) < 65536):
         raise ValueError(f"{address!r} is not HOST:PORT, unix:PATH or fd:NUMBER")
     return listen((host.strip("[]") or "0.0.0.0", int(port)))
 
