@@ -94,6 +94,7 @@ class _Walk:
         self.twins = twins
         self.result = Rebound()
         self.functions: list[FunctionType] = []
+        self.kept: set[int] = set()  # ids of the cells of guv's functions
         self.owners: dict[int, Any] = {}  # id of a namespace dict -> its module or class
 
     def add(self, old: Any, new: Any) -> None:
@@ -121,7 +122,8 @@ class _Walk:
             elif kind is list or kind is deque or kind is set:
                 loose.append(container)
             elif kind is CellType:
-                self.in_cell(container)
+                if id(container) not in self.kept:
+                    self.in_cell(container)
             elif kind is partial:
                 self.in_partial(container)
             elif kind is not tuple and kind is not frozenset and not is_private(_module_of(kind)):
@@ -143,6 +145,8 @@ class _Walk:
                 if kind is FunctionType:
                     if each.__defaults__ or each.__kwdefaults__:
                         self.functions.append(each)
+                    if each.__closure__ and is_private(each.__module__):
+                        self.kept.update(map(id, each.__closure__))
                 elif kind is BuiltinMethodType:
                     if type(each.__self__) in twins:
                         methods.append(each)

@@ -124,6 +124,7 @@ def adopt(native: Any) -> SimpleQueue:
 
 _NativeQueue = _queue.SimpleQueue  # type: ignore[attr-defined]
 TWINS = {_NativeQueue: adopt}
-PATCHES = [("_queue", "SimpleQueue", SimpleQueue), ("queue", "SimpleQueue", SimpleQueue)]
+# `Empty` stays what it is when `_queue` is imported anew.
+PATCHES = [("_queue", "Empty", Empty), ("_queue", "SimpleQueue", SimpleQueue), ("queue", "SimpleQueue", SimpleQueue)]
 
 __getattr__ = names_of("queue")

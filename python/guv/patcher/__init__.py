@@ -172,9 +172,9 @@ def _replace(group: str, green: Any) -> list[tuple[Any, Any]]:
         old = vars(owner).get(last, getattr(owner, last, None))
         if not outer:
             new = like(old, new, module, path)
+        _worlds.saved[module, path] = Pair(old, new)
         if old is new:
             continue
-        _worlds.saved[module, path] = Pair(old, new)
         setattr(owner, last, new)
         _report.groups[group].append(f"{module}.{path}")
         if not outer and old is not None:

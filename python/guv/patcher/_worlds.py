@@ -24,8 +24,8 @@ from ._plan import GROUPS
 
 #: Copied, not run again.
 COPIED: Final = frozenset(
-    {"_multiprocessing", "_queue", "_signal", "_socket", "_thread", "fcntl", "os", "posix", "select", "signal", "time",
-     "concurrent", "http", "urllib", "xmlrpc"}
+    {"_multiprocessing", "_queue", "_signal", "_socket", "_thread", "fcntl", "os", "posix", "select", "signal", "sys",
+     "time", "concurrent", "http", "urllib", "xmlrpc"}
 )  # fmt: skip
 
 #: Run again when another module of the world imports them; with their submodules.
