@@ -121,14 +121,15 @@ def _limits(options: argparse.Namespace) -> Limits:
 
 def work(options: argparse.Namespace, listeners: list[socket.socket], report: int, life: int) -> int:
     """A worker process: serve until SIGTERM, or until `life` ends; the exit status. Yields."""
-    import guv
-
     from ..const import READ
     from ..event import TEvent
+    from ..greenthread import spawn
+    from ..hubs.switch import trampoline
+    from ..patcher import monkey_patch
     from ._log import COMBINED, COMMON, AccessLog
     from ._server import WSGIServer
 
-    guv.monkey_patch()
+    monkey_patch()
     stop = TEvent()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor passes it on
@@ -173,15 +174,15 @@ def work(options: argparse.Namespace, listeners: list[socket.socket], report: in
         server.start()
 
     def watch() -> None:
-        guv.trampoline(life, READ)
+        trampoline(life, READ)
         stop.set()
 
-    guv.spawn(watch)
+    spawn(watch)
     os.write(report, READY)
     stop.wait()
     for server in servers:
         server.stop_accepting()
-    for ending in [guv.spawn(server.stop, options.graceful_timeout) for server in servers]:
+    for ending in [spawn(server.stop, options.graceful_timeout) for server in servers]:
         ending.wait()
     os.write(report, b"%d\n" % sum(server.requests for server in servers))
     return 0
