@@ -314,21 +314,40 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
     # ---- the loop ----
 
     def run(self, *args: Any, **kwargs: Any) -> None:
-        """The hub greenlet's body: calls of this turn first, then the next ready greenlet."""
+        """The hub greenlet's body: calls of this turn first, then the next ready greenlet.
+
+        A call that parks comes back here, because the hub stands before all others in `ready`: what was spawned
+        has been started when those go on that were ready later.
+        """
         ready = self.ready
         while not self.stopping:
             try:
                 due = self.due
                 while due:
+                    if ready[0] is not self:
+                        ready.appendleft(self)
                     due.popleft()()
-                ready.popleft().switch()
+                following = ready.popleft()
+                if following is not self:
+                    following.switch()
             except BaseException as error:
                 self.handle_error(getcurrent(), error)
+        if not self.closed:  # by abort(), not by use_hub()
+            from .current import drop_hub
+
+            drop_hub()
 
     def abort(self) -> None:
-        """Stop the loop and go back to the main greenlet at the next turn."""
-        self.stopping = True
-        self.wake()
+        """Stop the loop, close the hub, and go back to the main greenlet; any thread may ask for it.
+
+        What the main greenlet was waiting for has not happened; its next wait makes a new hub. Other greenlets that
+        wait stay parked for ever.
+        """
+        if current_thread_is(self):
+            self.stopping = True
+            self.ready.appendleft(self)  # the hub sees it when the calling greenlet parks
+        else:
+            self.call_soon_threadsafe(self.abort)
 
     def look(self) -> None:
         """Somebody is ready: ask the loop all the same if `POLL_INTERVAL` has passed, and say when to look again.

@@ -92,9 +92,9 @@ def drop_hub() -> None:
         return
     from . import signals
 
-    del _thread.hub, _thread.end
     signals.uninstall(hub)
-    retire(hub)
+    retire(hub)  # first: `_ThreadEnd` would close it too
+    del _thread.hub, _thread.end
     for holder in {hub.main, getcurrent()}:
         if getattr(holder, "hub", None) is hub:
             del holder.hub  # type: ignore[attr-defined]

@@ -7,10 +7,11 @@ milliseconds. Nothing here yields.
 from __future__ import annotations
 
 import gc
+import sys
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from greenlet import greenlet
+from greenlet import getcurrent, greenlet
 
 if TYPE_CHECKING:
     from .abc import AbstractHub
@@ -43,7 +44,8 @@ def handlers_may_help() -> bool:
 
 def describe(hub: AbstractHub, waits: object) -> str:
     """The message of a `DeadlockError`: what the main greenlet waits on, and who else waits for what."""
-    others = [g for g in parked_greenlets(hub) if g is not hub.main]
+    current = getcurrent()  # it waits as well: the one that parked last finds the deadlock
+    others = [g for g in [*parked_greenlets(hub), current] if g is not hub.main and g is not hub]
     text = f"nothing can wake the main greenlet: it waits on {waits!r} and no descriptor or timer is armed"
     if not others:
         return f"{text}, and no other greenlet exists that could act"
@@ -69,8 +71,8 @@ def parked_greenlets(hub: AbstractHub | None = None) -> list[greenlet]:
 
 
 def waits_for(g: greenlet) -> str:
-    """What a parked greenlet waits for: the guv (or patched) call it is in, and the line that called it."""
-    frame = g.gr_frame
+    """What a parked greenlet, or the calling one, waits for: the guv (or patched) call it is in, and the line that called it."""
+    frame = sys._getframe() if g is getcurrent() else g.gr_frame
     call: FrameType | None = None
     while frame is not None and _is_guvs(frame):
         if frame.f_code.co_name not in _BODIES:
