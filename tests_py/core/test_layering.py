@@ -39,7 +39,7 @@ RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 def layer(module: str) -> int:
     """The rank of a module, 0 at the top."""
-    name = module
+    name = "guv.__main__" if module.endswith(".__main__") else module  # a program: nothing imports it
     while name not in RANKS:
         name = name.rpartition(".")[0]
         assert name, f"{module} is in no layer"
