@@ -28,6 +28,10 @@ class DeadlockError(GuvError, RuntimeError):
     """Nothing can wake the main greenlet any more. The message names who waits for what."""
 
 
+class FileObjectClosed(OSError):
+    """A `guv.fileobject.SocketAdapter` was used after it was closed. Its errno is EBADF."""
+
+
 class InternalError(GuvError, RuntimeError):
     """A defect of guv. The message carries the state; please report it."""
 

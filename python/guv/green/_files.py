@@ -15,7 +15,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from .._originals import fstat
-from ..hubs.current import hub_of
+from ..hubs.current import current_hub, hub_of
 from ..hubs.switch import unpark, wake
 from ._blocking import await_input, waits, write_all
 
@@ -54,6 +54,19 @@ class GreenFileIO(io.FileIO):
             return write_all(self.fileno(), data)
         except BlockingIOError:
             return None
+
+    def close(self) -> None:
+        """As `io.FileIO.close`; whoever waits on the descriptor gets OSError(EBADF)."""
+        rouse(self)
+        super().close()
+
+
+def rouse(raw: io.FileIO) -> None:
+    """Wake those who wait on the descriptor of `raw`, if it is about to be closed with it."""
+    if not raw.closed and raw.closefd:
+        hub = current_hub()
+        if hub is not None:
+            hub.forget(raw.fileno())
 
 
 class _Turnstile:
@@ -125,6 +138,13 @@ class GreenBufferedReader(io.BufferedReader):
         self._turnstile = _Turnstile()
         super().__init__(raw, buffer_size)
 
+    def close(self) -> None:
+        """As `io.BufferedReader.close`; whoever reads gets OSError(EBADF)."""
+        if isinstance(self.raw, GreenFileIO):
+            rouse(self.raw)
+        with self._turnstile:
+            super().close()
+
 
 for _name in ("read", "read1", "readinto", "readinto1", "readline", "peek", "__next__"):
     setattr(GreenBufferedReader, _name, _locked(_name, io.BufferedReader))
@@ -140,6 +160,62 @@ class GreenBufferedWriter(io.BufferedWriter):
 
 for _name in ("write", "flush", "close"):
     setattr(GreenBufferedWriter, _name, _locked(_name, io.BufferedWriter))
+
+
+class DuplexFile(io.BufferedIOBase):
+    """A buffered file on a terminal or a socket, for both directions; reader and writer don't disturb each other."""
+
+    def __init__(self, fd: int, buffer_size: int, closefd: bool) -> None:
+        size = buffer_size if buffer_size > 1 else io.DEFAULT_BUFFER_SIZE
+        self._reader = GreenBufferedReader(GreenFileIO(fd, "r", closefd), size)
+        self._writer = GreenBufferedWriter(GreenFileIO(fd, "w", closefd=False), size)
+        self._unbuffered = buffer_size == 0
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._reader.fileno()
+
+    def isatty(self) -> bool:
+        return self._reader.isatty()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._reader.read(size)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        return self._reader.read1(size)
+
+    def readinto(self, buffer: Any, /) -> int:
+        return self._reader.readinto(buffer)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self._reader.readline(size)
+
+    def peek(self, size: int = 0, /) -> bytes:
+        return self._reader.peek(size)
+
+    def write(self, data: Any, /) -> int:
+        written = self._writer.write(data)
+        if self._unbuffered:
+            self._writer.flush()
+        return written
+
+    def flush(self) -> None:
+        self._writer.flush()
+
+    def close(self) -> None:
+        if not self.closed:
+            try:
+                super().close()  # flushes
+            finally:
+                try:
+                    self._writer.close()
+                finally:
+                    self._reader.close()
 
 
 def rebuild(made: Any, newline: str | None, buffering: int, closefd: bool) -> Any:
