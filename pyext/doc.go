@@ -19,7 +19,8 @@
 //
 // It starts the Go runtime: a few threads, all asynchronous signals blocked, and handlers for SIGSEGV, SIGBUS and SIGFPE
 // that pass on what is not Go's; signals.c has the rest. It must be linked with
-// -X runtime.godebugDefault=asyncpreemptoff=1, so that Go does not interrupt Python's threads with SIGURG. A forked child
+// -X runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0, so that Go does not interrupt Python's
+// threads with SIGURG, keeps no files of the cgroup open and does not look at them each second. A forked child
 // must not call into an inherited copy but load a fresh one; frames.c, which is pure C, survives a fork.
 //
 // # C

@@ -53,6 +53,7 @@ func Lookup(id, token, reqAddr, reqLen, resAddr, resCap int64) (code int64) {
 		h.lookups = lookups{}
 	}
 	h.lookups[token] = l
+	discard(lookupGarbage)
 	lookupThreads.start(l.run)
 	return 0
 }

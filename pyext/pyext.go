@@ -18,6 +18,7 @@ func Open(subAddr, subCap, compAddr, compCap int64) (id int64) {
 	if subAddr == 0 || compAddr == 0 || subCap < 2 || compCap < 2 {
 		return CodeArgument
 	}
+	takeOverCollection()
 	h, err := hub.Open()
 	if err != nil {
 		return codeOf(err)
@@ -95,6 +96,7 @@ func Close(id int64) (code int64) {
 	if h == nil {
 		return 0
 	}
+	discard(hubGarbage)
 	return codeOf(h.close())
 }
 

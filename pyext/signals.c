@@ -3,7 +3,7 @@
 // A Go c-shared library installs handlers for SIGSEGV, SIGBUS, SIGFPE, SIGPIPE and SIGURG, each of which forwards what is
 // not Go's own. The first three it needs (a nil dereference becomes a panic, which pyext turns into a code). The other two it
 // does not: guv writes to no pipe through package os, and asynchronous preemption is switched off by the build
-// (-X runtime.godebugDefault=asyncpreemptoff=1; without that flag a lost SIGURG only makes Go fall back to cooperative
+// (asyncpreemptoff=1 in runtime.godebugDefault; without that flag a lost SIGURG only makes Go fall back to cooperative
 // preemption). But Python sets SIGPIPE to SIG_IGN, and a handler, unlike SIG_IGN, does not survive an exec; so both are
 // put back, at the first Open, when the runtime is known to be up.
 //

@@ -8,6 +8,7 @@ patches nothing and starts nothing.
 from os import environ as _environ
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from . import _interpreter as _interpreter  # first: it may refuse
 from ._version import __version__ as __version__
 from .greenthread import GreenThread as GreenThread
 from .greenthread import cancel as cancel

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from greenlet import GreenletExit
+from greenlet import error as NotSwitchable
 
 
 class GuvError(Exception):
@@ -20,8 +21,11 @@ class HubClosedError(GuvError, RuntimeError):
     """The hub was closed: by `use_hub`, by the end of its thread, or by a fork."""
 
 
-class WrongThreadError(GuvError, RuntimeError):
-    """A greenlet was asked to run in a thread that it does not belong to."""
+class WrongThreadError(GuvError, NotSwitchable, RuntimeError):
+    """A hub or a greenlet was used in a thread that it does not belong to.
+
+    `switch` of a plain greenlet is the greenlet package's own and raises its `greenlet.error`.
+    """
 
 
 class DeadlockError(GuvError, RuntimeError):

@@ -13,8 +13,10 @@ from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import error as NotSwitchable
 
 from ._originals import monotonic_ns
+from .exceptions import HubClosedError, WrongThreadError
 from .hubs.abc import SYSTEM_ERRORS, AbstractHub, Timer
 from .hubs.current import get_hub, hub_of
 from .hubs.ident import minimal_ident
@@ -164,6 +166,8 @@ class GreenThread(greenlet, Generic[T]):
         current, hub = current_and_hub()
         if current is self:
             raise RuntimeError("a greenthread can't wait for itself to end")
+        if self.hub.closed:
+            raise HubClosedError(f"{self!r} will never end: its hub is closed")
         note: Note = [current, NOTHING, takes]
         if not self._add_link(note):
             return True
@@ -357,7 +361,11 @@ def kill(g: greenlet, *throw_args: Any) -> None:
         return
     if current is not hub:
         hub.ready.append(current)
-    g.throw(*throw_args)
+    try:
+        g.throw(*throw_args)
+    except NotSwitchable as error:
+        unpark(hub, current)
+        raise WrongThreadError(f"{g!r} can't be killed here: it belongs to another thread") from error
 
 
 def cancel(g: greenlet, *throw_args: Any) -> None:

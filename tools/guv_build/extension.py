@@ -36,8 +36,9 @@ PYBINDGEN_VERSION = "0.22.1"
 
 _CFLAGS = "-O2 -g0 -fPIC -Wno-implicit-function-declaration -Wno-int-conversion"
 # asyncpreemptoff: Go would otherwise interrupt the process's threads with SIGURG, and every such signal that lands in a
-# Python thread's system call costs an EINTR. Not a //go:debug setting, hence the linker's -X.
-_GO_LDFLAGS = "-s -w -X runtime.godebugDefault=asyncpreemptoff=1"
+# Python thread's system call costs an EINTR. The other two: Go would keep files of the cgroup open, for a program to
+# close unawares, and read them once a second. Not a //go:debug setting, hence the linker's -X.
+_GO_LDFLAGS = "-s -w -X runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0"
 _GO_FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
 
 

@@ -32,7 +32,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from .._originals import get_ident, monotonic_ns, thread_count
 from ..const import READ, WRITE
-from ..exceptions import DeadlockError, HubClosedError
+from ..exceptions import DeadlockError, HubClosedError, WrongThreadError
 from .descriptor import Crowd, Descriptor, OwnDescriptor
 from .wire import (
     ARM,
@@ -313,6 +313,15 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
     # ---- the loop ----
 
+    def check(self) -> None:
+        """Raise unless the caller is in this hub's thread, and the hub open."""
+        if not current_thread_is(self):
+            raise WrongThreadError(
+                f"the hub of thread {self.thread} was used in thread {get_ident()}; use call_soon_threadsafe there"
+            )
+        if self.closed:
+            raise HubClosedError("the hub is closed: use_hub() replaced it, or it stayed behind in a fork")
+
     def run(self, *args: Any, **kwargs: Any) -> None:
         """The hub greenlet's body: calls of this turn first, then the next ready greenlet.
 
@@ -455,11 +464,17 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
     # ---- calls ----
 
     def schedule_call_now(self, cb: Callable[..., object], *args: Any, **kwargs: Any) -> None:
-        """Call `cb` in the hub at the next turn. It must not block."""
+        """Call `cb` in the hub at the next turn. It must not block.
+
+        Raises `WrongThreadError` in another thread, `HubClosedError` if the hub is closed.
+        """
+        self.check()
         self.calls.append(partial(cb, *args, **kwargs) if args or kwargs else cb)
 
     def schedule_call_global(self, seconds: float, cb: Callable[..., object], *args: Any, **kwargs: Any) -> Timer:
-        """Call `cb` in the hub once `seconds` have passed. It must not block."""
+        """Call `cb` in the hub once `seconds` have passed. It must not block. In other threads and for
+        closed hubs it raises, as `schedule_call_now` does."""
+        self.check()
         timer: Timer = _new_timer(Timer)  # without __init__, which costs more than the rest
         timer.hub = self
         timer.call = cb
@@ -571,7 +586,8 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         cb_args: tuple[Any, ...] = (),
     ) -> AbstractListener:
         """Call `cb(*cb_args)` in the hub whenever `fd` is ready, until `remove`. See
-        `AbstractListener`."""
+        `AbstractListener`. In other threads and for closed hubs it raises, as `schedule_call_now` does."""
+        self.check()
         listener = AbstractListener(self, evtype, fd, cb, tb, cb_args)
         self.arm(fd, evtype)
         return listener

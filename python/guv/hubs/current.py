@@ -15,12 +15,13 @@ from typing import Any, cast
 
 from greenlet import getcurrent, greenlet
 
-from .._originals import thread_local
+from .._originals import allocate_lock, thread_local
 from .abc import AbstractHub
 
 _thread: Any = thread_local()
 _chosen: type[AbstractHub] | None = None
-_hubs: list[AbstractHub] = []  # of all threads; replaced, never changed in place
+_hubs: list[AbstractHub] = []  # of all threads; replaced, never changed in place, under `_lock`
+_lock = allocate_lock()
 
 #: Called with each new hub, in its thread.
 arrivals: list[Callable[[AbstractHub], object]] = []
@@ -39,6 +40,7 @@ class _ThreadEnd:
         if not hub.closed and not ending():  # then modules are empty, and the kernel will do
             retire(hub)
             hub.close()
+            _finish(hub)
 
 
 def get_hub() -> AbstractHub:
@@ -99,13 +101,21 @@ def drop_hub() -> None:
         if getattr(holder, "hub", None) is hub:
             del holder.hub  # type: ignore[attr-defined]
     hub.close()  # type: ignore[union-attr]
+    _finish(cast(AbstractHub, hub))
 
 
 def retire(hub: AbstractHub) -> None:
     """Mark a hub as closed, so that nobody counts on it any more and its greenlets can be freed."""
     global _hubs
     hub.closed = hub.stopping = True
-    _hubs = [other for other in _hubs if other is not hub]
+    with _lock:
+        _hubs = [other for other in _hubs if other is not hub]
+
+
+def _finish(hub: AbstractHub) -> None:
+    """Let the hub greenlet come to its end, where it may: suspended, its frames' memory would never be freed."""
+    if hub and getcurrent() is hub.main:
+        hub.throw()
 
 
 def forget_inherited() -> list[AbstractHub]:
@@ -113,8 +123,9 @@ def forget_inherited() -> list[AbstractHub]:
 
     The calling greenlet, the only one that lives on, counts as the main greenlet from now on.
     """
-    global _hubs
+    global _hubs, _lock
     inherited, _hubs = _hubs, []
+    _lock = allocate_lock()
     for hub in inherited:
         hub.closed = True  # first: what ends now must not close its loop
     vars(_thread).clear()
@@ -143,7 +154,8 @@ def _install(hub: AbstractHub) -> AbstractHub:
     _thread.hub = hub
     _thread.end = _ThreadEnd(hub)
     hub.main.hub = hub  # type: ignore[attr-defined, union-attr]
-    _hubs = [*_hubs, hub]
+    with _lock:
+        _hubs = [*_hubs, hub]
     for notice in arrivals:
         notice(hub)
     return hub

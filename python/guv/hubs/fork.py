@@ -23,6 +23,7 @@ from greenlet import getcurrent, greenlet
 from .. import _border
 from .._originals import thread_count
 from . import signals
+from .abc import AbstractHub
 from .current import all_hubs, forget_inherited
 
 #: Everything of the parent that must not be freed in this process.
@@ -46,9 +47,28 @@ def after_in_child() -> None:
         hub.abandon()
     current = getcurrent()
     _kept.append(inherited)
-    _kept.append([found for found in gc.get_objects() if isinstance(found, greenlet)])
+    _kept.append(_greenlets_of(inherited))
     if current.parent is not None:
         current.parent = _end_of_process()
+
+
+def _greenlets_of(hubs: list[AbstractHub]) -> list[greenlet]:
+    """All greenlets of `hubs`, whoever refers to them.
+
+    A greenlet refers to its parent, the hub as a rule, or else to the hub as an attribute since its first wait. So
+    they are found among what refers to the hubs, which touches nothing else; a list of all objects would write to
+    the reference counts of all, and so give the child a copy of the parent's whole heap.
+    """
+    referrers = gc.get_referrers(*hubs)
+    found = [referrer for referrer in referrers if isinstance(referrer, greenlet)]
+    theirs = {id(vars(each)) for each in found if hasattr(each, "__dict__")}
+    others = [
+        referrer for referrer in referrers
+        if isinstance(referrer, dict) and referrer.get("hub") in hubs and id(referrer) not in theirs
+    ]  # fmt: skip
+    if others:
+        found += [referrer for referrer in gc.get_referrers(*others) if isinstance(referrer, greenlet)]
+    return found
 
 
 def _end_of_process() -> greenlet:
