@@ -14,14 +14,14 @@ import time
 
 import guv
 from guv.hubs import abc, get_hub, use_hub, wire
+from guv.patcher import original
 
 IN, OUT = select.POLLIN | select.POLLPRI, select.POLLOUT
 TROUBLE = select.POLLERR | select.POLLHUP  # whoever waits shall try, and see the error
+blocking = original("select")  # the poll of a patched program is cooperative: it would wait for this hub
 
 
 class Hub(abc.AbstractHub):
-    new_poll = staticmethod(select.poll)  # bound now: monkey_patch(), later, makes it cooperative
-
     def __init__(self):
         super().__init__()
         self.deadlines = {}  # token -> nanoseconds
@@ -34,7 +34,7 @@ class Hub(abc.AbstractHub):
                 self.deadlines[ops[i] >> 8] = ops[i + 1]
             elif ops[i] & 255 == wire.CANCEL:
                 self.deadlines.pop(ops[i] >> 8, None)
-        poll = self.new_poll()
+        poll = blocking.poll()
         poll.register(self.bell, IN)
         for fd, descriptor in self.fds.items():
             if descriptor.awaited():
