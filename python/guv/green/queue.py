@@ -11,9 +11,15 @@ from queue import Empty
 from types import GenericAlias
 from typing import Any, NoReturn
 
+from greenlet import getcurrent
+
+from .._originals import allocate_lock as native_lock
 from .._originals import monotonic_ns
+from ..hubs.ident import waiting_hub
+from ..hubs.switch import unpark
 from . import names_of
-from .lock import allocate_lock, check_timeout
+from ._notes import Note, park, withdraw
+from .lock import check_timeout, resume
 
 
 class SimpleQueue:
@@ -24,52 +30,79 @@ class SimpleQueue:
 
     __slots__ = (
         "__weakref__",
-        "_bell",      # those who find no item wait for it; whoever holds it has seen none
-        "_items",     # any thread
-        "_rung_for",  # `_bell` is held and has not been released for an item; any thread
+        "_items",    # any thread
+        "_waiters",  # notes of those who found no item, in order of arrival; any thread
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._items: deque[Any] = deque()
-        self._bell = allocate_lock()
-        self._rung_for = False
+        self._waiters: deque[Note] = deque()
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Put the item on the queue. Never yields; `block` and `timeout` are ignored."""
         self._items.append(item)
-        if self._rung_for:
-            self._rung_for = False
-            self._bell.release()
+        if self._waiters:
+            self._pick()
+
+    def _pick(self) -> None:
+        """Have the one who has waited longest look for an item."""
+        waiters = self._waiters
+        while waiters:
+            try:
+                note = waiters.popleft()
+            except IndexError:  # it has given up meanwhile
+                return
+            if resume(note):
+                return
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Remove and return an item; yields until there is one.
 
         Raises `Empty` after `timeout` seconds, with `block=False` at once.
         """
-        if timeout is None or not block:
-            deadline = None
-        elif isinstance(timeout, (int, float)) and timeout < 0:
-            raise ValueError("'timeout' must be a non-negative number")
-        else:
+        deadline = 0
+        if timeout is not None and block:
+            if isinstance(timeout, (int, float)) and timeout < 0:
+                raise ValueError("'timeout' must be a non-negative number")
             check_timeout(True, timeout)
             deadline = monotonic_ns() + int(timeout * 1e9)
         while True:
             try:
-                item = self._items.popleft()
-                break
+                return self._items.popleft()
             except IndexError:
                 if not block:
                     raise Empty from None
-            left: float = -1
-            if deadline is not None:
-                left = max(0, deadline - monotonic_ns()) / 1e9
-            if not self._bell.acquire(True, left):
+            if not self._await_item(deadline):
                 raise Empty
-            self._rung_for = True
-        if self._rung_for:
-            self._rung_for = False
-            self._bell.release()
-        return item
+
+    def _await_item(self, deadline: int) -> bool:
+        """Wait until an item may be there, for ever or until `deadline`; whether it may."""
+        if deadline and monotonic_ns() >= deadline:
+            return False
+        current = getcurrent()
+        hub = waiting_hub(current)
+        waiters = self._waiters
+        if hub is None:
+            bell = native_lock()
+            bell.acquire()
+            note = Note((bell,))
+        else:
+            note = Note((current,))
+        waiters.append(note)
+        if self._items:  # put by another thread meanwhile
+            withdraw(waiters, note)
+            return True
+        try:
+            if hub is not None:
+                return park(hub, current, note, waiters, deadline)
+            left = (deadline - monotonic_ns()) / 1e9 if deadline else -1
+            return bell.acquire(True, max(left, 0) if deadline else -1) or not withdraw(waiters, note)
+        except BaseException:
+            if hub is not None:
+                unpark(hub, current)
+            if not withdraw(waiters, note):
+                self._pick()
+            raise
 
     def put_nowait(self, item: Any) -> None:
         """As `put`."""

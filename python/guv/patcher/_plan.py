@@ -10,7 +10,7 @@ already, and ``before_patch()`` and ``after_patch()``, called around the replaci
 from typing import Final
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "threading": ("guv.green.thread", "guv.green.threading", "guv.green.sys"),
+    "threading": ("guv.green.thread", "guv.green.threading", "guv.green.condition", "guv.green.sys"),
     "queue": ("guv.green.queue",),
     "time": ("guv.green.time",),
     # TLS over green sockets has to be green

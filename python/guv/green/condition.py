@@ -1,0 +1,126 @@
+"""`threading.Condition` without its detour: who waits leaves a note instead of a lock of its own.
+
+The standard library makes a lock for each wait, takes it, and takes it again to block. In a greenlet that is a dozen
+calls around one switch, and `Event`, `Semaphore`, `queue.Queue` and `concurrent.futures` pay it for each hand-over. The
+methods here are put into the class in place. They do what the originals do, in the same order, and serve the same
+queue: a native thread without a hub still waits there with a lock, and either kind of waiter is notified.
+
+Unlike the original, a notification that reaches a greenlet in the moment in which it times out counts as one, and if
+the greenlet is killed in that moment the next waiter has it: nothing is lost.
+"""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Any
+
+from greenlet import getcurrent
+
+from .._originals import monotonic_ns
+from ..hubs.abc import Turn
+from ..hubs.ident import waiting_hub
+from ..hubs.switch import unpark
+from ._notes import Note, park, withdraw
+from .lock import ENDLESS, check_timeout, lock, resume
+
+_stdlib_wait: Any = threading.Condition.wait
+
+
+def __enter__(self: Any) -> Any:
+    """Take the lock; may yield."""
+    mutex = self._lock
+    if mutex.__class__ is lock:
+        return mutex._bit.acquire(False) or mutex._wait(-1)
+    return mutex.__enter__()
+
+
+def __exit__(
+    self: Any, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+) -> Any:
+    """Free the lock. Never yields."""
+    mutex = self._lock
+    if mutex.__class__ is not lock or mutex._waiters:
+        return mutex.__exit__(kind, value, traceback)
+    mutex._bit.release()
+    if mutex._waiters and mutex._bit.acquire(False):  # came from another thread meanwhile
+        mutex._hand_over()
+    return None
+
+
+def wait(self: Any, timeout: float | None = None) -> bool:
+    """As `threading.Condition.wait`: free the lock, yield until notified or until `timeout` seconds have passed, take
+    the lock again. False if nobody notified in time. Raises RuntimeError if the lock is not held."""
+    mutex = self._lock
+    plain = mutex.__class__ is lock
+    if not (mutex._bit.locked() if plain else self._is_owned()):
+        raise RuntimeError("cannot wait on un-acquired lock")
+    current = getcurrent()
+    try:
+        hub: Any = current.hub  # type: ignore[attr-defined]
+    except AttributeError:
+        hub = waiting_hub(current)
+        if hub is None:
+            return _stdlib_wait(self, timeout)  # type: ignore[no-any-return]
+    if current is hub:
+        waiting_hub(current)  # raises the error
+    note = Note((current,))
+    waiters = self._waiters
+    waiters.append(note)
+    if plain:
+        mutex.release()
+    else:
+        state = self._release_save()
+    passed_on = False
+    try:
+        if timeout is None:
+            ready = hub.ready
+            while True:
+                there = ready.popleft()
+                if there.__class__ is Turn:
+                    there = there.next()
+                there.switch()
+                if note[0] is None:
+                    return True
+        if timeout > 0:
+            check_timeout(True, timeout)
+            return park(hub, current, note, waiters, monotonic_ns() + int(timeout * 1e9) if timeout < ENDLESS else 0)
+        return not withdraw(waiters, note)
+    except BaseException:
+        unpark(hub, current)
+        passed_on = not withdraw(waiters, note)
+        raise
+    finally:
+        if not plain:
+            self._acquire_restore(state)
+        elif not mutex._bit.acquire(False):
+            mutex._wait(-1)
+        if passed_on:
+            self.notify()
+
+
+def notify(self: Any, n: int = 1) -> None:
+    """As `threading.Condition.notify`: wake the `n` that have waited longest. Never yields. Raises RuntimeError if the
+    lock is not held."""
+    mutex = self._lock
+    if not (mutex._bit.locked() if mutex.__class__ is lock else self._is_owned()):
+        raise RuntimeError("cannot notify on un-acquired lock")
+    waiters = self._waiters
+    while waiters and n > 0:
+        try:
+            first = waiters.popleft()
+        except IndexError:  # it has given up meanwhile
+            return
+        if first.__class__ is Note:
+            n -= resume(first)
+            continue
+        try:
+            first.release()
+        except RuntimeError:  # it has given up, and was about to say so
+            continue
+        n -= 1
+
+
+PATCHES: list[tuple[str, str, Any]] = [
+    ("threading", f"Condition.{method.__name__}", method) for method in (__enter__, __exit__, wait, notify)
+]
