@@ -25,13 +25,20 @@ T = TypeVar("T")
 class _Happening:
     """What waiters and callbacks of all kinds of events have in common.
 
-    Making one costs as little as possible (programs make one for each message), so everything begins as a
-    class attribute.
+    Making one costs as little as possible, because programs make one for each message.
     """
 
-    _outcome: Any = NOTHING  # what waiters are handed when it happens
-    _waiters: list[Note] | None = None  # in order of arrival; taken away as a whole
-    _links: list[Callable[[Any], object]] | None = None
+    __slots__ = (
+        "__weakref__",
+        "_links",    # callbacks, or None
+        "_outcome",  # what waiters are handed when it happens, NOTHING before
+        "_waiters",  # notes in order of arrival, or None; taken away as a whole
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._outcome: Any = NOTHING
+        self._waiters: list[Note] | None = None
+        self._links: list[Callable[[Any], object]] | None = None
 
     def ready(self) -> bool:
         """Whether it has happened."""
@@ -134,6 +141,8 @@ class _Happening:
 class Event(_Happening, Generic[T]):
     """Something that happens once: `send` gives it a result, `wait` waits for that."""
 
+    __slots__ = ()
+
     def __repr__(self) -> str:
         state = "unset" if self._outcome is NOTHING else "failed" if self.has_exception() else "set"
         return f"<{type(self).__name__} {id(self):#x} {state}, {len(self._waiters or ())} waiting>"
@@ -206,6 +215,8 @@ def _as_exception(exc: Any) -> BaseException:
 class TEvent(_Happening):
     """An event that can be set and cleared: the interface of `threading.Event`."""
 
+    __slots__ = ()
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {id(self):#x} {'set' if self.ready() else 'unset'}>"
 
@@ -232,6 +243,8 @@ class TEvent(_Happening):
 
 class AsyncResult(_Happening, Generic[T]):
     """A value or an exception that is set once or more and read any number of times."""
+
+    __slots__ = ()
 
     def __repr__(self) -> str:
         state = "unset" if not self.ready() else "set" if self.successful() else "failed"

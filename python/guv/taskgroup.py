@@ -54,7 +54,7 @@ class TaskGroup:
         self._cancelled = False
         self._outside: BaseException | None = None
         self._note: Note | None = None  # of the block's greenlet, while it waits at the end
-        self._since = 0  # nanoseconds; when the block began
+        self._shield: shield | None = None  # the one that the block began in
         self._parent: greenlet
         self._hub: AbstractHub
 
@@ -78,7 +78,7 @@ class TaskGroup:
         if self._state != "new":
             raise RuntimeError(f"{self!r} was entered before; make a new one for each block")
         self._parent, self._hub = current_and_hub()
-        self._since = monotonic_ns()
+        self._shield = getattr(self._parent, "shield", None)
         self._state = "open"
         return self
 
@@ -126,8 +126,8 @@ class TaskGroup:
         parent = self._parent
         if self._state == "open" and not parent.dead:
             error = Cancelled(self)
-            shield = getattr(parent, "shield", None)
-            if shield is None or not shield.holds(error, self._since):
+            guard = getattr(parent, "shield", None)
+            if guard is None or not guard.holds(error, self):
                 parent.throw(error)
 
     def _child_ended(self, child: GreenThread[Any]) -> None:
@@ -209,35 +209,46 @@ class shield:
     """
 
     def __init__(self) -> None:
-        self._held: list[tuple[BaseException, int]] = []
+        self._held: list[tuple[BaseException, Any, int]] = []
         self._outer: shield | None = None
-        self._since = 0
+        self._since = 0  # nanoseconds of CLOCK_MONOTONIC; when the block began
+        self._older: list[Timeout] = []  # if the clock stands still: those that were running then
         self._greenlet: greenlet
 
     def __enter__(self) -> shield:
-        self._greenlet = current = getcurrent()
+        self._greenlet, hub = current_and_hub()
+        current: Any = self._greenlet
         self._outer = getattr(current, "shield", None)
         self._since = monotonic_ns()
-        current.shield = self  # type: ignore[attr-defined]
+        if self._since == monotonic_ns():  # a test's clock, by which a Timeout's start does not tell
+            entries = (*hub.fresh, *hub.timers)
+            self._older = [entry for entry in entries if isinstance(entry, Timeout) and entry.greenlet is current]
+        current.shield = self
         return self
 
-    def holds(self, error: BaseException, started: int = 0) -> bool:
-        """Keep `error` for the end of the block; False if it is to be raised now, because what raises it was started
-        inside the block, at `started` (nanoseconds of CLOCK_MONOTONIC), or because it ends the program."""
-        if started > self._since or isinstance(error, SYSTEM_ERRORS):
+    def holds(self, error: BaseException, source: object = None, started: int = 0) -> bool:
+        """Keep `error` for the end of the block; False if it is to be raised now, because it ends the program, or what
+        raises it began inside the block: `source` is a task group, or a Timeout that was started at `started`."""
+        if isinstance(error, SYSTEM_ERRORS):
             return False
-        self._held.append((error, started))
-        return True
+        if isinstance(source, TaskGroup):
+            inside = source._shield is self
+        else:
+            inside = started > self._since or (started == self._since and source not in self._older)
+        if not inside:
+            self._held.append((error, source, started))
+        return not inside
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._outer is None:
+        outer = self._outer
+        if outer is None:
             del self._greenlet.shield  # type: ignore[attr-defined]
         else:
-            self._greenlet.shield = self._outer  # type: ignore[attr-defined]
+            self._greenlet.shield = outer  # type: ignore[attr-defined]
         held, self._held = self._held, []
-        due = [error for error, started in held if self._outer is None or not self._outer.holds(error, started)]
+        due = [error for error, *source in held if outer is None or not outer.holds(error, *source)]
         if due and not isinstance(value, SYSTEM_ERRORS):
             kills = [error for error in due if isinstance(error, GreenletExit)]
             raise (kills or due)[-1]

@@ -92,7 +92,7 @@ class Timeout(BaseException):
             elif isinstance(error, type):
                 error = error()
             shield = getattr(target, "shield", None)
-            if shield is None or not shield.holds(error, started):
+            if shield is None or not shield.holds(error, self, started):
                 target.throw(error)
 
     def __enter__(self) -> Timeout:
