@@ -72,6 +72,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         url = sys.argv[1]
     else:
+        http.server.HTTPServer.request_queue_size = 100  # 5 connections that wait to be accepted are few
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/0"
