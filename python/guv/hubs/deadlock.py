@@ -71,7 +71,7 @@ def parked_greenlets(hub: AbstractHub | None = None) -> list[greenlet]:
 
 
 def waits_for(g: greenlet) -> str:
-    """What a greenlet, parked or calling, waits for: the guv (or patched) call it is in, and the line that called it."""
+    """What a greenlet, parked or calling, waits for: the guv (or patched) call it is in, and the line of the call."""
     frame = sys._getframe() if g is getcurrent() else g.gr_frame
     call: FrameType | None = None
     while frame is not None and _is_guvs(frame):
