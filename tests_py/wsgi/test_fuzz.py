@@ -24,7 +24,7 @@ def app(environ, start_response):
 
 
 wires = st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=5)), max_size=14).map(b"".join)
-fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
 
 
 @fuzz

@@ -124,6 +124,7 @@ class Exchange:
             if framed:
                 self.handler.send(framed)
             return
+        self.handler.expect_long(self.handler.limits.send_timeout)
         head = self.begin(None)
         framed = self._frame(data)
         if len(framed) <= _JOINED:
@@ -198,12 +199,19 @@ class Exchange:
         return data
 
     def _send_all(self, pieces: list[bytes] | tuple[bytes, ...]) -> None:
-        """The whole body is there: send it, with its head in the same packet if it is small."""
+        """The whole body is there: send it, with its head in the same packet if it is small.
+
+        A small reply has the patience that the next request has: it waits only if the peer has not taken earlier ones.
+        """
+        handler = self.handler
+        if handler.limits.keep_alive is None:
+            handler.expect_long(handler.limits.send_timeout)
         if len(pieces) == 1:
             body = pieces[0]
         else:
             if sum(map(len, pieces)) > _JOINED:
-                self.handler.send(self.begin(sum(map(len, pieces))))
+                handler.expect_long(handler.limits.send_timeout)
+                handler.send(self.begin(sum(map(len, pieces))))
                 for piece in pieces:
                     self.write(piece)
                 self.finish()
@@ -219,10 +227,11 @@ class Exchange:
         else:
             body = self._frame(body)
         if size <= _JOINED:
-            self.handler.send(data + body)
+            handler.send(data + body)
         else:
-            self.handler.send(data)
-            self.handler.send(body)
+            handler.expect_long(handler.limits.send_timeout)
+            handler.send(data)
+            handler.send(body)
         if self._left:
             self._too_short()
 

@@ -57,7 +57,7 @@ def send_file(exchange: Exchange, wrapper: FileWrapper) -> bool:
     count = size if promised is None else min(size, promised)
     handler.send(head, more=count > 0)
     # with a timeout the socket is non-blocking for the kernel, which sendfile needs
-    handler.transport.set_timeout(handler.sock, handler.limits.send_timeout or _LONG)
+    handler.expect_long(handler.limits.send_timeout or _LONG)
     target = handler.sock.fileno()
     end = offset + count
     while offset < end:
@@ -72,6 +72,5 @@ def send_file(exchange: Exchange, wrapper: FileWrapper) -> bool:
             break  # the file was cut while it was being sent
         offset += sent
         exchange.skip(sent)
-    handler.transport.set_timeout(handler.sock, handler.limits.keep_alive)
     exchange.finish()
     return True

@@ -28,6 +28,7 @@ class WSGIHandler:
     """Serves one connection in the greenlet that calls `handle`."""
 
     __slots__ = (
+        "_changed",      # the socket's timeout is not that for the next request
         "_receive",      # the transport's call, which is made for each request
         "_repeated",     # what the last requests had in common, or None
         "_seen",         # the header lines of the last request
@@ -52,6 +53,7 @@ class WSGIHandler:
         self.buffer = b""
         self.idle = True
         self.requests = 0
+        self._changed = False
         self.transport: Transport = transport_for(client_sock)
         self._receive = self.transport.receive
         self._send = self.transport.send
@@ -114,11 +116,13 @@ class WSGIHandler:
             exchange.serve(server.application)
         finally:
             server.end_request(exchange)
-        if exchange.input is not NO_BODY:
-            return self._end_body(exchange)
-        if self.buffer and exchange.keep:
+        keep = exchange.keep if exchange.input is NO_BODY else self._end_body(exchange)
+        if keep and self._changed:
+            self._changed = False
+            self.transport.set_timeout(self.sock, self.limits.keep_alive)
+        if self.buffer and keep:
             gyield()  # a pipelining peer is not to keep the others waiting
-        return exchange.keep
+        return keep
 
     # ---- what the exchange calls ----
 
@@ -133,6 +137,11 @@ class WSGIHandler:
             raise ClientDisconnected(f"the peer is gone: {error}") from error
 
     send_interim = send
+
+    def expect_long(self, seconds: float | None) -> None:
+        """Have the waits of this request last `seconds` at most, until it is over. Never yields."""
+        self._changed = True
+        self.transport.set_timeout(self.sock, seconds)
 
     def receive_body(self) -> bytes:
         """The peer's next bytes, b"" at the end. Raises `ClientDisconnected`."""
@@ -181,13 +190,17 @@ class WSGIHandler:
         """Receive until the head is complete; b"" if the peer goes away."""
         limits = self.limits
         deadline = None if limits.head_timeout is None else monotonic() + limits.head_timeout
+        received = bytearray(buffer)
+        checked = 0  # bytes of it
         try:
             while True:
-                while buffer[:2] == b"\r\n":  # robustness: empty lines before a request are skipped
-                    buffer = buffer[2:]
-                if b"\r\n\r\n" in buffer and buffer[0] != 13:
-                    return buffer
-                check_unfinished(buffer, limits)
+                while received[:2] == b"\r\n":  # robustness: empty lines before a request are skipped
+                    del received[:2]
+                    checked = 0
+                if received.find(b"\r\n\r\n", max(0, checked - 3)) >= 0:
+                    return bytes(received)
+                check_unfinished(received, limits, checked)
+                checked = len(received)
                 if deadline is not None:
                     left = deadline - monotonic()
                     if left <= 0:
@@ -196,7 +209,7 @@ class WSGIHandler:
                 data = self._receive(self.sock, _RECEIVE)
                 if not data:
                     return b""
-                buffer += data
+                received += data
         except TimeoutError:
             raise BadRequest("the request did not arrive in time", TIMED_OUT) from None
         finally:
@@ -209,7 +222,7 @@ class WSGIHandler:
             if expectation.lower() != "100-continue":
                 raise BadRequest("the expectation is unknown", UNKNOWN_EXPECTATION)
             expects = True
-        self.transport.set_timeout(self.sock, self.limits.body_timeout)
+        self.expect_long(self.limits.body_timeout)
         return Input(self, length, expects)
 
     def _end_body(self, exchange: Exchange) -> bool:
@@ -223,9 +236,7 @@ class WSGIHandler:
             keep = False
         finished = body.finished
         body.detach()
-        if keep:
-            self.transport.set_timeout(self.sock, self.limits.keep_alive)
-        elif not finished:
+        if not keep and not finished:
             self._linger()
         return keep
 

@@ -148,17 +148,20 @@ def parse_request_line(line: str, environ: Environ) -> bool:
     return is_11
 
 
-def check_unfinished(head: bytes, limits: Limits) -> None:
-    """Refuse the beginning of a head as soon as it can't become a valid one; raises `BadRequest`."""
+def check_unfinished(head: bytes | bytearray, limits: Limits, start: int = 0) -> None:
+    """Refuse the beginning of a head as soon as it can't become a valid one; raises `BadRequest`.
+
+    What is before `start` has been checked already: a head that arrives byte by byte is not read over and over.
+    """
     if head and not (head[:1].isalnum() or head[:1] in b"\r!#$%&'*+-.^_`|~"):
         raise BadRequest("this is not HTTP")
-    if b"\n" not in head and len(head) > limits.request_line:
+    if len(head) > limits.request_line and head.find(b"\n", 0, limits.request_line + 2) < 0:
         raise BadRequest("the request line is too long", TOO_LONG_LINE)
     if len(head) > limits.head:
         raise BadRequest("the header fields are too large", TOO_LARGE_HEAD)
-    if head.count(b"\n") != head.count(b"\r\n"):
+    if head.count(b"\n", start) != head.count(b"\r\n", max(0, start - 1)):
         raise BadRequest("a line ends without a carriage return")
-    if b"\0" in head:
+    if head.find(b"\0", start) >= 0:
         raise BadRequest("there is a NUL in the head")
 
 

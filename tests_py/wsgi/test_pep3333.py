@@ -1,0 +1,643 @@
+"""What an application may do and gets, over real sockets."""
+
+from __future__ import annotations
+
+import io
+import ssl
+import sys
+from wsgiref.validate import validator
+
+import pytest
+
+import guv
+from conftest import read_all, read_reply
+from guv.wsgi import FileWrapper, Limits
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+
+
+def body_of(reply: bytes) -> bytes:
+    """The body of a reply, out of its chunks if it is in chunks."""
+    head, _, body = reply.partition(b"\r\n\r\n")
+    if b"Transfer-Encoding: chunked" not in head:
+        return body
+    whole = b""
+    while True:
+        size, _, body = body.partition(b"\r\n")
+        count = int(size, 16)
+        if not count:
+            assert body == b"\r\n"
+            return whole
+        whole, body = whole + body[:count], body[count + 2 :]
+
+
+def ok(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+    return [b"ok"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        LAST,
+        b"HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        POST + b"Content-Length: 5\r\nContent-Type: text/plain\r\n\r\nhello",
+        b"GET /a%20b?c=d HTTP/1.0\r\n\r\n",
+    ],
+)
+def test_validator_of_the_standard_library_is_content(serve, request_):
+    def app(environ, start_response):
+        environ["wsgi.input"].read(5)
+        environ["wsgi.errors"].flush()
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+        return [b"o", b"k"]
+
+    reply = serve(validator(app)).talk(request_)
+    assert reply.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_environ_says_where_and_who(serve):
+    seen = {}
+
+    def app(environ, start_response):
+        seen.update(environ)
+        return ok(environ, start_response)
+
+    served = serve(app, environ={"mine": 1})
+    with served.connect() as sock:
+        sock.sendall(LAST)
+        read_all(sock)
+        mine = sock.getsockname()
+    wanted = {
+        "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/", "QUERY_STRING": "", "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": str(served.address[1]), "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1",
+        "REMOTE_PORT": str(mine[1]), "HTTP_HOST": "a", "wsgi.version": (1, 0), "wsgi.url_scheme": "http",
+        "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False, "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr, "mine": 1,
+    }  # fmt: skip
+    assert {key: seen.get(key) for key in wanted} == wanted
+
+
+def test_environ_of_one_request_does_not_reach_the_next(serve):
+    def app(environ, start_response):
+        assert "dirt" not in environ
+        environ["dirt"] = environ["PATH_INFO"] = environ["HTTP_HOST"] = "dirt"
+        return ok(environ, start_response)
+
+    with serve(app).connect() as sock:
+        for _ in range(5):
+            sock.sendall(GET)
+            assert read_reply(sock)[1] == b"ok"
+
+
+# ---- start_response, write, iterables ----
+
+
+def test_unsized_body_is_chunked_for_http_11_and_ends_the_connection_for_10(serve):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        yield b"some"
+        yield b""
+        yield b"thing"
+
+    served = serve(app)
+    reply = served.talk(LAST)
+    assert b"Transfer-Encoding: chunked" in reply
+    assert body_of(reply) == b"something"
+    reply = served.talk(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert b"chunked" not in reply
+    assert b"Connection: close" in reply
+    assert body_of(reply) == b"something"
+
+
+def test_pieces_are_sent_as_they_are_made(serve):
+    go = guv.event.TEvent()
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/event-stream")])
+        yield b"first"
+        go.wait()
+        yield b"second"
+
+    with serve(app).connect() as sock:
+        sock.sendall(LAST)
+        data = b""
+        while b"first" not in data:
+            data += sock.recv(1000)
+        go.set()
+        assert b"second" in read_all(sock)
+
+
+def test_write_and_iterable_come_in_order(serve):
+    def app(environ, start_response):
+        write = start_response("200 OK", [("Content-Length", "6")])
+        write(b"ab")
+        write(b"cd")
+        return [b"ef"]
+
+    assert body_of(serve(app).talk(LAST)) == b"abcdef"
+
+
+def test_second_start_response_with_exc_info_replaces_the_first(serve):
+    def app(environ, start_response):
+        start_response("200 OK", [("X-First", "1")])
+        try:
+            raise ValueError
+        except ValueError:
+            start_response("503 Sorry", [("Content-Length", "5")], sys.exc_info())
+        return [b"later"]
+
+    reply = serve(app).talk(LAST)
+    assert reply.startswith(b"HTTP/1.1 503 Sorry\r\n")
+    assert b"X-First" not in reply
+
+
+def test_exc_info_after_the_head_is_raised_and_breaks_the_reply_off(serve, caplog):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        yield b"begun"
+        try:
+            raise ValueError("half way")
+        except ValueError:
+            start_response("500 Sorry", [], sys.exc_info())
+
+    reply = serve(app).talk(GET)
+    assert b"begun" in reply
+    assert not reply.endswith(b"0\r\n\r\n")  # the peer can see that it is not whole
+    assert "half way" in caplog.text
+
+
+@pytest.mark.parametrize("fault", ["raises", "no start_response", "start twice", "str body", "generator raises"])
+def test_fault_of_the_application_is_a_500_and_is_logged(serve, caplog, fault):
+    def app(environ, start_response):
+        if fault == "raises":
+            raise RuntimeError("broken application")
+        if fault != "no start_response":
+            start_response("200 OK", [])
+        if fault == "start twice":
+            start_response("200 OK", [])
+        if fault == "generator raises":
+            return (1 / 0 for _ in "a")
+        return ["text" if fault == "str body" else b"bytes"]
+
+    served = serve(app)
+    reply = served.talk(GET)
+    assert reply.startswith(b"HTTP/1.1 500 ")
+    assert b"Connection: close" in reply
+    assert b"broken" not in reply  # nothing of the inside is told
+    assert "the application failed" in caplog.text
+    assert served.talk(LAST).startswith(b"HTTP/1.1 500 ")  # and the server lives
+
+
+class Closing:
+    """An iterable that tells when it is closed."""
+
+    def __init__(self, pieces) -> None:
+        self.pieces = iter(pieces)
+        self.closed = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self.pieces)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("pieces", [[b"a"], [], [b"a", 5]])
+def test_iterable_is_closed_once_however_it_ends(serve, pieces, caplog):
+    made = Closing(pieces)
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return made
+
+    serve(app).talk(LAST)
+    assert made.closed == 1
+
+
+def test_generator_is_closed_when_the_peer_goes_away(serve, caplog):
+    ended = []
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        try:
+            while True:
+                yield bytes(100_000)
+        finally:
+            ended.append(True)
+
+    with serve(app).connect() as sock:
+        sock.sendall(GET)
+        sock.recv(1000)
+    while not ended:
+        guv.sleep(0.001)
+    guv.sleep(0)
+    assert not caplog.records
+
+
+def test_body_longer_than_its_length_is_cut_and_shorter_ends_the_connection(serve, caplog):
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Length", "3")])
+        return [b"a" if environ["PATH_INFO"] == "/short" else b"abcdef"]
+
+    served = serve(app)
+    assert body_of(served.talk(GET)) == b"abc"
+    assert body_of(served.talk(GET.replace(b"/ ", b"/short "))) == b"a"
+    assert "more than its Content-Length" in caplog.text
+    assert "less than its Content-Length" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "headers"),
+    [
+        ("HEAD", "200 OK", [("Content-Length", "4")]),
+        ("HEAD", "200 OK", []),
+        ("GET", "204 No Content", []),
+        ("GET", "204 No Content", [("Content-Length", "4")]),
+        ("GET", "304 Not Modified", [("Content-Length", "4")]),
+    ],
+)
+def test_reply_without_a_body_has_none_and_the_next_follows(serve, method, status, headers):
+    def app(environ, start_response):
+        if environ["PATH_INFO"] == "/next":
+            return ok(environ, start_response)
+        start_response(status, headers)
+        return [b"body"]
+
+    request = f"{method} / HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    first, second = serve(app).talk(request + LAST.replace(b"/ ", b"/next ")).split(b"\r\n\r\n", 1)
+    assert second.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"chunked" not in first
+    assert (b"Content-Length" in first) == (headers != [] and "204" not in status)
+
+
+# ---- connections ----
+
+
+def test_pipelined_requests_are_answered_in_order(serve):
+    def app(environ, start_response):
+        body = environ["PATH_INFO"].encode() + b"|"
+        start_response("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+
+    wire = b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % n for n in range(100))
+    reply = serve(app).talk(wire)
+    assert [part.split(b"|")[0] for part in reply.split(b"\r\n\r\n/")[1:]] == [b"%d" % n for n in range(100)]
+
+
+def test_http_10_is_kept_alive_when_it_asks(serve):
+    with serve(ok).connect() as sock:
+        for _ in range(2):
+            sock.sendall(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            assert b"Connection: keep-alive" in read_reply(sock)[0]
+        sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert b"Connection: close" in read_all(sock)
+
+
+def test_connection_ends_after_its_share_of_requests(serve):
+    reply = serve(ok, limits=Limits(requests=3)).talk(GET * 5)
+    assert reply.count(b"HTTP/1.1 200") == 3
+    assert reply.count(b"Connection: close") == 1
+
+
+def test_application_that_closes_ends_the_connection(serve):
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Length", "0"), ("Connection", "close")])
+        return []
+
+    assert serve(app).talk(GET * 2).count(b"HTTP/1.1 ") == 1
+
+
+def test_unix_socket_is_served(hub, tmp_path):
+    from guv.wsgi import WSGIServer
+
+    path = str(tmp_path / "socket")
+    server = WSGIServer(guv.listen(path), validator(lambda e, s: (s("200 OK", [("Content-Type", "a/b")]), [b"ok"])[1]))
+    server.start()
+    with guv.connect(path) as sock:
+        sock.sendall(LAST)
+        assert body_of(read_all(sock)) == b"ok"
+    server.stop(1)
+
+
+def test_tls_is_told_in_the_environ(serve, certificate):
+    from guv.green._greentls import green_context
+
+    seen = {}
+
+    def app(environ, start_response):
+        seen.update(environ)
+        start_response("200 OK", [("Content-Length", "200000")])
+        return FileWrapper(io.BytesIO(bytes(200_000)))
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    served = serve(app, ssl_context=context)
+    with served.connect() as plain:
+        client = green_context(ssl.create_default_context(cafile=certificate))
+        with client.wrap_socket(plain, server_hostname="localhost") as sock:
+            sock.sendall(LAST)
+            assert len(body_of(read_all(sock))) == 200_000
+    assert (seen["wsgi.url_scheme"], seen["HTTPS"]) == ("https", "on")
+
+
+# ---- request bodies ----
+
+
+def echo(environ, start_response):
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+def test_chunked_body_is_decoded_and_ends(serve):
+    wire = POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
+    assert body_of(serve(echo).talk(wire)) == b"hello world"
+
+
+def test_trailers_are_there_after_the_body(serve):
+    def app(environ, start_response):
+        environ["wsgi.input"].read()
+        assert environ["wsgi.input"].trailers == [("X-Sum", "42")]
+        return ok(environ, start_response)
+
+    wire = POST + b"Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n1\r\na\r\n0\r\nX-Sum: 42\r\n\r\n"
+    assert serve(app).talk(wire).startswith(b"HTTP/1.1 200")
+
+
+def test_continue_is_sent_when_the_body_is_asked_for(serve):
+    with serve(echo).connect() as sock:
+        sock.sendall(POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(b"hi")
+        assert body_of(read_all(sock)) == b"hi"
+
+
+def test_continue_is_not_sent_when_the_body_is_not_wanted(serve):
+    with serve(ok).connect() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        reply = read_all(sock)
+    assert b"100 Continue" not in reply
+    assert b"Connection: close" in reply  # whether the body comes can't be known
+
+
+def test_lines_of_the_body_are_read_as_from_a_file(serve):
+    def app(environ, start_response):
+        body = environ["wsgi.input"]
+        got = [body.readline(), body.readline(2), body.read(3), *body.readlines(), body.read(), body.readline()]
+        assert got == [b"one\n", b"tw", b"o\nt", b"hree\n", b"four", b"", b""]
+        return ok(environ, start_response)
+
+    lines = b"one\ntwo\nthree\nfour"
+    assert serve(app).talk(POST + b"Content-Length: %d\r\n\r\n" % len(lines) + lines).startswith(b"HTTP/1.1 200")
+
+
+def test_body_that_breaks_off_is_no_error_of_the_application(serve, caplog):
+    from guv.wsgi import ClientDisconnected
+
+    seen = []
+
+    def app(environ, start_response):
+        try:
+            environ["wsgi.input"].read()
+        except ClientDisconnected as error:
+            seen.append(str(error))
+            raise
+
+    serve(app).talk(POST + b"Content-Length: 10\r\n\r\nhalf")
+    assert seen == ["the connection ended before the request body did"]
+    assert not caplog.records
+
+
+# ---- time limits ----
+
+
+@pytest.mark.parametrize(
+    ("sent", "limits", "answer"),
+    [
+        (b"", Limits(keep_alive=0.02), b""),
+        (GET, Limits(keep_alive=0.02), b"HTTP/1.1 200"),
+        (b"GET / HTTP/1.1\r\n", Limits(head_timeout=0.02), b"HTTP/1.1 408"),
+        (POST + b"Content-Length: 5\r\n\r\nab", Limits(body_timeout=0.02), b""),
+    ],
+    ids=["never asks", "asks no more", "slow head", "slow body"],
+)
+def test_peer_that_is_too_slow_is_let_go(serve, sent, limits, answer):
+    with serve(echo, limits=limits).connect() as sock:
+        sock.sendall(sent)
+        assert read_all(sock)[: len(answer)] == answer
+
+
+def test_head_that_dribbles_is_cut_off_in_time(serve):
+    with serve(ok, limits=Limits(head_timeout=0.05)).connect() as sock:
+        sock.settimeout(0.005)
+        sock.sendall(b"GET / HTTP/1.1\r\n")
+        for _ in range(1000):
+            sock.sendall(b"X: y\r\n")
+            try:
+                reply = sock.recv(100)
+                break
+            except TimeoutError:
+                pass
+        else:
+            pytest.fail("the server went on reading")
+    assert reply.startswith(b"HTTP/1.1 408 ")
+
+
+def test_peer_that_takes_nothing_is_let_go(serve):
+    ended = []
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        try:
+            while True:
+                yield bytes(1_000_000)
+        finally:
+            ended.append(True)
+
+    with serve(app, limits=Limits(send_timeout=0.02)).connect() as sock:
+        sock.sendall(GET)
+        while not ended:
+            guv.sleep(0.005)
+
+
+def test_stop_ends_idle_connections_and_lets_requests_finish(serve):
+    entered, go = guv.event.TEvent(), guv.event.TEvent()
+
+    def app(environ, start_response):
+        entered.set()
+        go.wait()
+        return ok(environ, start_response)
+
+    served = serve(app)
+    with served.connect() as idle, served.connect() as busy:
+        busy.sendall(GET)
+        entered.wait()
+        stopping = guv.spawn(served.server.stop)
+        assert idle.recv(1) == b""
+        go.set()
+        reply = read_all(busy)
+        stopping.wait()
+    assert reply.endswith(b"ok")
+    assert b"Connection: close" in reply
+
+
+# ---- files ----
+
+
+@pytest.mark.parametrize("size", [0, 10, 3_000_000])
+def test_file_is_sent_from_its_position(serve, tmp_path, size):
+    path = tmp_path / "file"
+    path.write_bytes(b"skipped" + bytes(range(256)) * (size // 256) + b"e" * (size % 256))
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        file = open(path, "rb")  # noqa: SIM115
+        file.seek(7)
+        return environ["wsgi.file_wrapper"](file)
+
+    reply = serve(app).talk(LAST)
+    assert b"Content-Length: %d\r\n" % size in reply
+    assert body_of(reply) == path.read_bytes()[7:]
+
+
+def test_file_goes_through_sendfile_and_stops_at_its_length(serve, tmp_path, monkeypatch):
+    import os
+
+    calls = []
+    real = os.sendfile
+
+    def counted(*args):
+        calls.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(os, "sendfile", counted)
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Length", "4")])
+        return FileWrapper(open(path, "rb"))
+
+    assert body_of(serve(app).talk(LAST)) == b"0123"
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("what", ["bytes", "pipe"])
+def test_what_is_no_regular_file_is_read(serve, what):
+    import os
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        if what == "bytes":
+            return FileWrapper(io.BytesIO(b"some" * 50_000), 1000)
+        reading, writing = os.pipe()
+        os.write(writing, b"some" * 10)
+        os.close(writing)
+        return FileWrapper(open(reading, "rb"))
+
+    assert set(body_of(serve(app).talk(LAST)).split(b"some")) == {b""}
+
+
+# ---- a flood, and memory ----
+
+
+@pytest.mark.slow
+def test_hundred_thousand_requests_of_mixed_shapes_get_their_own_replies(serve):
+    import hashlib
+    import random
+
+    def app(environ, start_response):
+        body = environ["wsgi.input"].read()
+        told = environ["PATH_INFO"].encode() + hashlib.md5(body).hexdigest().encode()
+        shape = environ["QUERY_STRING"]
+        start_response("200 OK", [("Content-Length", str(len(told)))] if shape == "sized" else [])
+        return [told] if shape != "pieces" else (told[i : i + 5] for i in range(0, len(told), 5))
+
+    served = serve(app)
+    count = 1000
+
+    def client(number):
+        chance = random.Random(number)
+        with served.connect() as sock, sock.makefile("rb") as replies:
+            for start in range(0, count, 10):
+                wire, wanted = b"", []
+                for turn in range(start, start + 10):
+                    body = chance.randbytes(chance.choice((0, 1, 100, 10_000)))
+                    path = b"/%d/%d/" % (number, turn)
+                    shape = chance.choice((b"sized", b"pieces", b"list"))
+                    wire += b"POST %b?%b HTTP/1.1\r\nHost: a\r\n" % (path, shape)
+                    if chance.random() < 0.5:
+                        wire += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+                    else:
+                        half = len(body) // 2
+                        wire += b"Transfer-Encoding: chunked\r\n\r\n"
+                        for part in (body[:half], body[half:]):
+                            wire += b"%x\r\n%b\r\n" % (len(part), part) if part else b""
+                        wire += b"0\r\n\r\n"
+                    wanted.append(path + hashlib.md5(body).hexdigest().encode())
+                sending = guv.spawn(sock.sendall, wire)
+                assert [one_reply(replies) for _ in wanted] == wanted
+                sending.wait()
+        return count
+
+    clients = [guv.spawn(client, number) for number in range(100)]
+    assert sum(one.wait() for one in clients) == 100 * count
+
+
+def one_reply(replies) -> bytes:
+    """The body of the next reply."""
+    assert replies.readline().startswith(b"HTTP/1.1 200 ")
+    fields = {}
+    while (line := replies.readline()) != b"\r\n":
+        name, _, value = line.partition(b": ")
+        fields[name] = value.strip()
+    if b"Content-Length" in fields:
+        return replies.read(int(fields[b"Content-Length"]))
+    body = b""
+    while size := int(replies.readline(), 16):
+        body += replies.read(size)
+        replies.readline()
+    replies.readline()
+    return body
+
+
+@pytest.mark.slow
+def test_gigabytes_pass_in_constant_memory(script):
+    out = script(
+        """
+        import guv, guv.wsgi
+
+        def rss():
+            return int(open("/proc/self/statm").read().split()[1]) * 4096
+        SIZE = 2 << 30
+        def app(environ, start_response):
+            count, body = 0, environ["wsgi.input"]
+            while data := body.read(1 << 16):
+                count += len(data)
+            start_response("200 OK", [("Content-Length", str(SIZE))])
+            assert count == SIZE
+            return (bytes(1 << 16) for _ in range(SIZE >> 16))
+        server = guv.wsgi.WSGIServer(guv.listen(("127.0.0.1", 0)), app)
+        server.start()
+        before = rss()
+        sock = guv.connect(server.address)
+        sock.sendall(b"POST / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n" % SIZE)
+        piece = bytes(1 << 16)
+        for _ in range(SIZE >> 16):
+            sock.sendall(piece)
+        count = 0
+        while data := sock.recv(1 << 16):
+            count += len(data)
+        sock.close()
+        print(count > SIZE, rss() - before < 16 << 20)
+        server.stop(1)
+        """,
+        deadline=50,
+    )
+    assert out == "True True\n"
