@@ -8,9 +8,9 @@ import sys
 from wsgiref.validate import validator
 
 import pytest
+from http_replies import read_all, read_reply
 
 import guv
-from conftest import read_all, read_reply
 from guv.wsgi import FileWrapper, Limits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
