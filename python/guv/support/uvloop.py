@@ -21,7 +21,7 @@ import uvloop.loop
 from greenlet import getcurrent
 
 from ..const import READ
-from ..green._running_loop import notice
+from ..green._running_loop import notice, remember
 from ..green.signal import bystanders
 from ..hubs.current import current_hub
 from ..hubs.ident import in_main_thread
@@ -53,6 +53,8 @@ def run_forever(self: Any) -> None:
     waiter = _Waiter(self)
     if me.parent is not None:
         bystanders.add(me)
+    notice()  # of a loop that runs around this call, which uvloop is going to refuse
+    remember(self)
     try:
         _run_forever(self)
     finally:
@@ -93,7 +95,6 @@ class _Waiter:
 
     def wait(self) -> None:
         """Called before libuv waits for events."""
-        notice()
         _libuv.uv_idle_stop(self.idle)
         try:
             fd = _libuv.uv_backend_fd(self.address)
