@@ -37,6 +37,12 @@ def hub_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def environment(hub_kind: str) -> dict[str, str]:
+    """The environment of a program that uses the guv that is tested, on the hub of the test."""
+    return {**os.environ, "GUV_HUB": hub_kind, "PYTHONPATH": _path()}
+
+
+@pytest.fixture
 def hub(hub_kind: str) -> AbstractHub:
     """A hub of each kind in this process; nothing is patched. The plugin `guv.testing` ends what the test leaves."""
     guv.hubs.use_hub(hub_kind)
@@ -53,7 +59,7 @@ def certificate() -> str:
 
 
 @pytest.fixture
-def script(hub_kind: str, tmp_path: Path) -> Script:
+def script(environment: dict[str, str], tmp_path: Path) -> Script:
     """Run a program in a fresh interpreter, on the hub of the test, and return what it printed.
 
     It is run with ``-X dev -W error`` and must print nothing to stderr, unless `stderr` is given
@@ -77,7 +83,7 @@ def script(hub_kind: str, tmp_path: Path) -> Script:
             input=stdin,
             timeout=deadline,
             cwd=tmp_path,
-            env={**os.environ, "GUV_HUB": hub_kind, "PYTHONPATH": _path()},
+            env=environment,
         )
         told = f"status {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
         assert ended.returncode == status, told

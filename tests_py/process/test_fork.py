@@ -142,7 +142,7 @@ def test_fork_parentClosedLoopsNumbers_childLeavesTheirNewOwnersAlone(script: An
     code = """
     work()
     first, second = os.pipe()
-    for fd in range(3, 64):         # a program that closes and replaces what is not its own
+    for fd in range(3, 600):         # a program that closes and replaces what is not its own
         try:
             kind = os.readlink(f"/proc/self/fd/{fd}")
         except OSError:
@@ -155,7 +155,7 @@ def test_fork_parentClosedLoopsNumbers_childLeavesTheirNewOwnersAlone(script: An
         import stat
         ok = all(stat.S_ISFIFO(os.fstat(int(fd)).st_mode) for fd in (first, second))
         ok &= os.readlink(f"/proc/self/fd/{fds[-1]}").startswith("pipe:") if (fds := [
-            fd for fd in range(3, 64) if os.path.exists(f"/proc/self/fd/{fd}")
+            fd for fd in range(3, 600) if os.path.exists(f"/proc/self/fd/{fd}")
             and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]) else False
         os._exit(0 if ok and len(fds) >= 4 else 1)
     from guv._originals import waitpid

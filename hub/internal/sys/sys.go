@@ -44,16 +44,33 @@ type Event = unix.EpollEvent
 // Timespec is the kernel's struct timespec.
 type Timespec = unix.Timespec
 
+// Aside is the least number of guv's own descriptors: programs count on getting the low ones in a row. Python's
+// guv.hubs.descriptor has the same.
+const Aside = 512
+
 // EpollCreate makes an epoll descriptor that is closed on exec.
 func EpollCreate() (int32, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	return int32(fd), err
+	return setAside(fd), err
+}
+
+// setAside moves fd to a number from Aside on; where the process may not have such numbers it stays as it is.
+func setAside(fd int) int32 {
+	if fd < 0 {
+		return int32(fd)
+	}
+	moved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, Aside)
+	if err != nil {
+		return int32(fd)
+	}
+	_ = unix.Close(fd) // the other number keeps the file open
+	return int32(moved)
 }
 
 // EventFd makes a non-blocking eventfd that is closed on exec.
 func EventFd() (int32, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	return int32(fd), err
+	return setAside(fd), err
 }
 
 // EpollCtl changes a registration. Never blocks.

@@ -21,7 +21,7 @@ from ..hubs.switch import gyield, unpark
 
 Found = TypeVar("Found")
 
-#: Nanoseconds between two yields of a program that polls without waiting, in a loop. As long as an
+#: Nanoseconds between two yields of a program that does not wait, in a loop. As long as an
 #: interpreter's switch interval: threads would be preempted after that time.
 FAIR = 5_000_000
 
@@ -123,8 +123,9 @@ def wait_until(
 
 
 def be_fair() -> None:
-    """Called by a poll that found nothing and must not wait: programs do that in a loop, until
-    another of their threads has done something. Lets the others run now and then."""
+    """Called by a poll that does not wait: because it must not, or because something is ready (there are descriptors
+    that are writable all the time). Programs poll in a loop until another of their threads has done something.
+    Lets the others run now and then."""
     global _yielded
     now = monotonic_ns()
     if now - _yielded > FAIR:

@@ -42,6 +42,8 @@ class _Opener:
         return rebuild(made, newline, buffering, closefd)
 
 
+_Opener.open.__module__ = _open.__module__
+_Opener.open.__doc__ = _open.__doc__
 open = _Opener().open
 
 

@@ -9,6 +9,7 @@ lookup (addresses and ports in digits) is answered at once. Nothing is replaced 
 from __future__ import annotations
 
 import socket as _stdlib
+import sys
 from typing import Any
 
 from .. import resolver
@@ -19,7 +20,7 @@ from .._originals import (
     raw_gethostbyname_ex,
     raw_getnameinfo,
 )
-from ..resolver.address import NO_LOOKUP, encoded, is_address, literal
+from ..resolver.address import NO_LOOKUP, encoded, is_address, is_literal
 
 _NUMERIC = _stdlib.NI_NUMERICHOST | _stdlib.NI_NUMERICSERV
 
@@ -39,11 +40,10 @@ def _raw_getaddrinfo(
     plain = (name is None or name.__class__ is bytes) and (service is None or service.__class__ is bytes)
     if not plain or not all(isinstance(each, int) for each in (family, type, proto, flags)):
         return raw_getaddrinfo(host, port, family, type, proto, flags)  # type: ignore[no-any-return]
-    args = name, service, int(family), int(type), int(proto), int(flags)
-    found = literal(*args)
-    if found is not None:
-        return found
-    return resolver.getaddrinfo(*args)
+    asked = host, port, int(family), int(type), int(proto), int(flags)
+    if is_literal(name, service):
+        return raw_getaddrinfo(*asked)  # type: ignore[no-any-return]
+    return resolver.getaddrinfo((name, service, *asked[2:]), asked)
 
 
 def getaddrinfo(
@@ -67,7 +67,9 @@ def gethostbyname(host: Any, /) -> str:
     """As `socket.gethostbyname`; yields unless `host` is in digits."""
     name = encoded(host)
     if _needs_lookup(name, _stdlib.AF_INET):
-        return resolver.call(raw_gethostbyname, bytes(name))  # type: ignore[no-any-return]
+        # the C function asks the same
+        sys.audit("socket.gethostbyname", host)
+        return resolver.getaddrinfo((bytes(name), None, _stdlib.AF_INET, 0, 0, 0))[0][4][0]  # type: ignore[no-any-return]
     return raw_gethostbyname(host)
 
 
@@ -75,7 +77,7 @@ def gethostbyname_ex(host: Any, /) -> tuple[str, list[str], list[str]]:
     """As `socket.gethostbyname_ex`; yields unless `host` is in digits."""
     name = encoded(host)
     if _needs_lookup(name, _stdlib.AF_INET):
-        return resolver.call(raw_gethostbyname_ex, bytes(name))  # type: ignore[no-any-return]
+        return resolver.call(raw_gethostbyname_ex, host)  # type: ignore[no-any-return]
     return raw_gethostbyname_ex(host)
 
 
@@ -94,14 +96,19 @@ def gethostbyaddr(host: Any, /) -> tuple[str, list[str], list[str]]:
     name = encoded(host)
     if not _is_name(name):
         return raw_gethostbyaddr(host)
-    return resolver.call(raw_gethostbyaddr, bytes(name))  # type: ignore[no-any-return]
+    return resolver.call(raw_gethostbyaddr, host)  # type: ignore[no-any-return]
 
 
 def getnameinfo(address: Any, flags: int, /) -> tuple[str, str]:
     """As `socket.getnameinfo`; yields unless `flags` asks for digits only."""
-    if not resolver.ENABLED or not isinstance(flags, int) or flags & _NUMERIC == _NUMERIC:
-        return raw_getnameinfo(address, flags)
-    return resolver.call(raw_getnameinfo, address, flags)  # type: ignore[no-any-return]
+    try:
+        asks = isinstance(address, tuple) and isinstance(flags, int) and flags & _NUMERIC != _NUMERIC
+        if not resolver.ENABLED or not asks:
+            return raw_getnameinfo(address, flags)  # type: ignore[no-any-return]
+        return resolver.call(raw_getnameinfo, address, flags)  # type: ignore[no-any-return]
+    except Exception:
+        del address  # as with a C function, the traceback does not keep it alive
+        raise
 
 
 def getfqdn(name: str = "") -> str:

@@ -4,7 +4,8 @@ The types of poll and epoll objects can't be subclassed, so these wrap the real 
 without waiting, which also checks the arguments, and parks only if there is nothing to report. An epoll
 descriptor can itself be waited for; for `select` and `poll` the hub arms each descriptor.
 
-With timeout 0 a call never waits; a loop of such calls lets other greenlets run every few milliseconds.
+With timeout 0 a call never waits, nor does one that finds something at once; a loop of such calls lets other
+greenlets run every few milliseconds.
 """
 
 from __future__ import annotations
@@ -53,9 +54,7 @@ def select(
     if seconds is not None and not (isinstance(seconds, (float, int)) and 0 <= seconds < TOO_LONG):
         return raw_select(rlist, wlist, xlist, timeout)  # raises
     found = raw_select(rlist, wlist, xlist, 0)
-    if _any(found):
-        return found
-    if seconds == 0:
+    if seconds == 0 or _any(found):
         be_fair()
         return found
     wanted: dict[int, int] = {}
@@ -117,9 +116,7 @@ class _Poll:
             return self._raw.poll(timeout)  # type: ignore[no-any-return]  # raises
         raw = self._raw
         found: list[tuple[int, int]] = raw.poll(0)
-        if found:
-            return found
-        if ms == 0:
+        if found or ms == 0:
             be_fair()
             return found
         seconds = None if ms is None or ms < 0 else ms / 1e3
@@ -234,9 +231,7 @@ class epoll:
         if seconds is not None and not (isinstance(seconds, (float, int)) and seconds <= TOO_LONG_IN_MS / 1e3):
             return raw.poll(timeout, maxevents)  # type: ignore[no-any-return]  # raises
         found: list[tuple[int, int]] = raw.poll(0, maxevents)
-        if found:
-            return found
-        if seconds == 0:
+        if found or seconds == 0:
             be_fair()
             return found
         if seconds is not None and seconds < 0:

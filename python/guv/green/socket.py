@@ -48,6 +48,7 @@ _connect: Any = RawSocket.connect
 _connect_ex: Any = RawSocket.connect_ex
 _close: Any = RawSocket.close
 _detach: Any = RawSocket.detach
+_bind: Any = RawSocket.bind
 _listen: Any = RawSocket.listen
 _getsockopt: Any = RawSocket.getsockopt
 _gettimeout: Any = RawSocket.gettimeout
@@ -377,6 +378,11 @@ def _socket_class(sock: Any) -> Any:
     return next((base for base in type(sock).__mro__ if RawSocket in base.__bases__), _Socket)
 
 
+def bind(self: Any, address: Any, /) -> None:
+    """As `socket.bind`; yields if the host is a name that has to be looked up."""
+    _bind(self, numeric(address, _family(self)))
+
+
 def listen(self: Any, *args: Any) -> None:
     """As `socket.listen`."""
     _listen(self, *args)
@@ -517,7 +523,7 @@ def getblocking(self: Any) -> bool:
 
 _METHODS = (
     recv, recv_into, recvfrom, recvfrom_into, recvmsg, recvmsg_into, send, sendall, sendto,
-    sendmsg, _sendfile_use_sendfile, accept, listen, connect, connect_ex, close, _real_close, detach, settimeout,
+    sendmsg, _sendfile_use_sendfile, accept, bind, listen, connect, connect_ex, close, _real_close, detach, settimeout,
     gettimeout, setblocking, getblocking,
 )  # fmt: skip
 

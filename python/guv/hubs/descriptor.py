@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from fcntl import F_DUPFD_CLOEXEC
 from typing import TYPE_CHECKING, Any, Union
 
 from greenlet import greenlet
 
+from .._originals import fcntl, os_close
 from ..const import READ, WRITE
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 #: Whether a second greenlet that waits for the same direction of a descriptor is refused. Set by
 #: `guv.debug.hub_prevent_multiple_readers`.
 exclusive = False
+
+#: The least number of guv's own descriptors, as `Aside` in Go's package sys.
+ASIDE = 512
 
 
 class Crowd(list[Any]):
@@ -128,6 +133,17 @@ def _left(there: Any, waiter: Any) -> tuple[Any, bool]:
         there.remove(waiter)
         return there or None, True
     return there, False
+
+
+def set_aside(fd: int) -> int:
+    """Move `fd`, one of guv's own, to a number from `ASIDE` on; it stays where the process may not have such
+    numbers. Programs count on getting the low ones, in a row."""
+    try:
+        moved: int = fcntl(fd, F_DUPFD_CLOEXEC, ASIDE)
+    except OSError:
+        return fd
+    os_close(fd)
+    return moved
 
 
 def is_still(fd: int, name: str) -> bool:

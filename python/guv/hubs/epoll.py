@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from .._originals import epoll, monotonic_ns, os_close, time_sleep
 from ..const import READ, WRITE
 from .abc import EVENTFD, EVENTPOLL, AbstractHub
-from .descriptor import is_still
+from .descriptor import is_still, set_aside
 from .wire import (
     ARM,
     CANCEL,
@@ -57,9 +57,10 @@ class Hub(AbstractHub):
         self._results: list[int] = []  # completions for the next return of `exchange`
 
     def _open(self) -> None:
-        bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        bell = set_aside(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
         try:
-            self._epoll = epoll()
+            made = epoll()
+            self._epoll = epoll.fromfd(set_aside(os.dup(made.fileno())))
         except BaseException:
             os_close(bell)
             raise

@@ -40,7 +40,7 @@ from .._originals import (
 )
 from ..const import READ
 from .abc import AbstractHub, AbstractListener
-from .descriptor import OwnDescriptor, is_still
+from .descriptor import OwnDescriptor, is_still, set_aside
 from .switch import unpark
 
 _PACKAGE = __name__.partition(".")[0]
@@ -115,7 +115,7 @@ class Plumbing:
     def open(self) -> None:
         """Make the pipe and have the interpreter write to it."""
         hub = self.hub
-        self.out, self.into = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.out, self.into = map(set_aside, os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK))
         self.name = os.readlink(f"/proc/self/fd/{self.out}")
         try:
             self.program_fd = set_wakeup_fd(self.into, warn_on_full_buffer=False)

@@ -1,8 +1,7 @@
 """Addresses that need no lookup, and those that do.
 
-Whether a host is an address in digits is for the C library to say: it is asked with
-AI_NUMERICHOST, with which it never looks anything up. A first look at the text spares names the
-question.
+The C library itself never looks up what is an address in digits, so it is asked here and now for the likes of ``127.1``
+and ``fe80::1%eth0``; a look at the text tells them from names.
 """
 
 from __future__ import annotations
@@ -12,15 +11,12 @@ from _socket import (
     AF_INET,
     AF_INET6,
     AF_UNSPEC,
-    AI_NUMERICHOST,
-    AI_NUMERICSERV,
+    inet_aton,
     inet_pton,
 )
 from functools import lru_cache
 from typing import Any
 
-from .._originals import raw_getaddrinfo
-from .ask import Answer
 from .lookup import getaddrinfo
 
 #: Whether name lookups are cooperative in this process.
@@ -29,7 +25,7 @@ ENABLED = not os.environ.get("GUV_NO_GREENDNS")
 #: Hosts that the socket functions understand besides addresses and names.
 NO_LOOKUP = b"", b"<broadcast>", b"255.255.255.255"
 
-_DIGITS = frozenset(b"0123456789")
+_DIGITS = frozenset(b"0123456789.")
 
 
 def encoded(host: Any) -> Any:
@@ -40,18 +36,21 @@ def encoded(host: Any) -> Any:
     return host.encode("idna") if isinstance(host, str) else host
 
 
-def literal(host: bytes | None, port: bytes | None, family: int, kind: int, proto: int, flags: int) -> Answer | None:
-    """The answer of `getaddrinfo` where nothing has to be looked up, else None. Never yields."""
+def is_literal(host: bytes | None, port: bytes | None) -> bool:
+    """Whether `getaddrinfo` has nothing to look up: no name of a host, and no name of a service."""
     if port is not None and not port.isdigit():
-        return None  # the name of a service
-    if host and host[0] not in _DIGITS and b":" not in host:
-        return None
+        return False
+    if host is None:
+        return True
+    if b":" in host:
+        return is_address(host.partition(b"%")[0], AF_INET6)
+    if not host or not _DIGITS.issuperset(host):
+        return False
     try:
-        return raw_getaddrinfo(  # type: ignore[no-any-return]
-            host, port, family, kind, proto, flags | AI_NUMERICHOST | ((port and AI_NUMERICSERV) or 0)
-        )
+        inet_aton(host.decode("ascii"))  # takes less than four numbers, too, as getaddrinfo does
     except OSError:
-        return None  # the real call will say what is wrong
+        return False
+    return True
 
 
 def is_address(host: bytes, family: int) -> bool:
@@ -93,5 +92,5 @@ def numeric(address: Any, family: int) -> Any:
     name = bytes(encoded(host))
     if name in NO_LOOKUP or is_address(name, family):
         return address
-    found = literal(name, None, family, 0, 0, 0) or getaddrinfo(name, None, family, 0, 0, 0)
+    found = getaddrinfo((name, None, family, 0, 0, 0))
     return found[0][4][0], *address[1:]

@@ -7,6 +7,7 @@ that call: each answer is at least as fresh as its question, as if everyone had 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,9 @@ from ..hubs.hub import Hub as GoHub
 from ..hubs.switch import unpark
 from .ask import QUEUED, Answer, Question
 from .pool import Job
+
+#: Host, service, family, kind, protocol, flags.
+Arguments = tuple[bytes | None, bytes | None, int, int, int, int]
 
 _shared: dict[tuple[Any, ...], Lookup] = {}  # by hub and arguments
 os.register_at_fork(after_in_child=_shared.clear)
@@ -90,15 +94,27 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
     return Lookup(hub, function, args).wait(hub, current)
 
 
-def getaddrinfo(host: bytes | None, port: bytes | None, family: int, kind: int, proto: int, flags: int) -> Answer:
-    """`_socket.getaddrinfo` with an encoded host; yields until the answer is there."""
+def getaddrinfo(args: Arguments, asked: tuple[Any, ...] | None = None) -> Answer:
+    """`_socket.getaddrinfo(*args)`, the host and the port encoded; yields until the answer is there.
+
+    `asked` is what a program called the function with, as an auditing hook is told. The C function tells it
+    when it is called; a question to Go, or one that joins another's, tells it here.
+    """
     current = getcurrent()
     hub = hub_of(current)
-    args = host, port, family, kind, proto, flags
     if current is hub:
-        return raw_getaddrinfo(*args)  # type: ignore[no-any-return]
+        return raw_getaddrinfo(*(asked or args))  # type: ignore[no-any-return]
     key = hub, args
     lookup = _shared.get(key)
-    if lookup is None or lookup.job.state != QUEUED:
-        lookup = _shared[key] = Lookup(hub, raw_getaddrinfo, args, key)
-    return list(lookup.wait(hub, current))
+    joins = lookup is not None and lookup.job.state == QUEUED
+    if isinstance(hub, GoHub):
+        audited = args
+    else:
+        audited = asked or args
+        if not joins:
+            asked = None
+    if asked is not None:
+        sys.audit("socket.getaddrinfo", *asked[:5])
+    if not joins:
+        lookup = _shared[key] = Lookup(hub, raw_getaddrinfo, audited, key)
+    return list(lookup.wait(hub, current))  # type: ignore[union-attr]
