@@ -42,15 +42,15 @@ class _Opener:
         return rebuild(made, newline, buffering, closefd)
 
 
-_Opener.open.__module__ = _open.__module__
+_Opener.open.__module__ = "io"
 _Opener.open.__doc__ = _open.__doc__
 open = _Opener().open
 
 
 def input(prompt: object = "", /) -> str:
     """As `input`."""
-    stdin, stdout = sys.stdin, sys.stdout
     try:
+        stdin, stdout = sys.stdin, sys.stdout
         on_terminal = stdin.fileno() == 0 and stdin.isatty() and stdout.isatty()
     except (AttributeError, OSError, ValueError):
         on_terminal = False

@@ -45,7 +45,7 @@ class SemLock:
         self._take(_SemLock(kind, value, maxvalue, name, unlink))
 
     @classmethod
-    def _rebuild(cls, handle: int, kind: int, maxvalue: int, name: str | None) -> SemLock:
+    def _rebuild(cls, handle: int, kind: int, maxvalue: int, name: str | None, /) -> SemLock:
         made = cls.__new__(cls)
         made._take(_SemLock._rebuild(handle, kind, maxvalue, name))
         return made

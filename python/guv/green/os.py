@@ -178,11 +178,22 @@ _FUNCTIONS = (
     *((splice,) if _splice is not None else ()),
 )  # fmt: skip
 
+_originals: dict[str, Any] = {}  # by name
+
 for _function in _FUNCTIONS:
-    _original = getattr(_os, _function.__name__)
-    _function.__module__ = _original.__module__
+    _originals[_function.__name__] = _original = getattr(_os, _function.__name__)
+    _function.__module__ = "os"  # not posix, whose functions stay: pickles have to find this one
     _function.__doc__ = _original.__doc__
 
 PATCHES = [("os", _function.__name__, _function) for _function in _FUNCTIONS]
+
+def after_patch() -> None:
+    """`os` keeps sets of functions that have some ability; `shutil` asks them whether it can do its work safely."""
+    for function in _FUNCTIONS:
+        original = _originals[function.__name__]
+        for able in _os.supports_dir_fd, _os.supports_fd, _os.supports_follow_symlinks, _os.supports_effective_ids:
+            if original in able:
+                able.add(getattr(_os, function.__name__))
+
 
 __getattr__ = names_of("os")

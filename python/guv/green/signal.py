@@ -153,7 +153,7 @@ for _function, _original in (
     (pause, _pause), (sigwait, _stdlib.sigwait), (sigwaitinfo, _signal.sigwaitinfo),
     (sigtimedwait, _sigtimedwait), (pthread_kill, _pthread_kill),
 ):  # fmt: skip
-    _function.__module__ = "signal"
+    _function.__module__ = _original.__module__
     _function.__doc__ = _original.__doc__
 
 PATCHES = [

@@ -14,7 +14,7 @@ from .. import support
 from .._rebind import Pair, Rebound, rebind
 from ..exceptions import MonkeyPatchWarning
 from . import _renewal, _worlds
-from ._builtin import like
+from ._builtin import like, resemble
 from ._modules import SysModulesSaver, copy_attributes
 from ._plan import ALIASES, EXPLAINED, FOLLOW, GROUPS, OFF_BY_DEFAULT
 from ._report import Report
@@ -170,7 +170,9 @@ def _replace(group: str, green: Any) -> list[tuple[Any, Any]]:
         for part in outer:
             owner = getattr(owner, part)
         old = vars(owner).get(last, getattr(owner, last, None))
-        if not outer:
+        if outer:
+            resemble(new, old, module)
+        else:
             new = like(old, new, module, path)
         _worlds.saved[module, path] = Pair(old, new)
         if old is new:

@@ -1,10 +1,16 @@
-"""Python functions that stand in for ones written in C."""
+"""Replacements that say of themselves what the things they replace would say.
+
+Programs pickle functions by module and name, document and compare them, ask for their signatures, and keep them in
+classes: a function in C does not become a method there, one in Python does.
+"""
 
 from __future__ import annotations
 
 from functools import partial
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
+
+_PACKAGE = __name__.partition(".")[0] + "."
 
 _made: dict[tuple[str, str], tuple[Any, Any]] = {}
 
@@ -24,11 +30,33 @@ class Builtin(partial[Any]):
 
 def like(old: Any, new: Any, module: str, name: str) -> Any:
     """`new` in the manner of `old`, which it replaces as `module`.`name`; the same object each time."""
+    resemble(new, old, module)
     if not (isinstance(old, BuiltinFunctionType) and isinstance(new, FunctionType)):
         return new
     known = _made.get((module, name))
     if known is None or known[0] is not new:
         made = Builtin(new)
-        vars(made).update(__name__=name, __qualname__=name, __module__=module, __doc__=new.__doc__, __wrapped__=new)
+        vars(made).update(__name__=name, __qualname__=name, __module__=module, __doc__=old.__doc__, __wrapped__=new)
         known = _made[module, name] = new, made
     return known[1]
+
+
+def resemble(new: Any, old: Any, module: str) -> None:
+    """Give `new`, a function or a class, the names and the text of `old`, unless it has them already; of our
+    annotations nothing is left."""
+    if isinstance(new, (MethodType, classmethod, staticmethod)):
+        new = new.__func__
+    if isinstance(new, FunctionType):
+        new.__annotations__ = dict(getattr(old, "__annotations__", ()))
+        if new.__module__.startswith(_PACKAGE):
+            new.__module__ = getattr(old, "__module__", None) or module
+            new.__name__ = getattr(old, "__name__", new.__name__)
+            new.__qualname__ = getattr(old, "__qualname__", new.__name__)
+            new.__doc__ = getattr(old, "__doc__", new.__doc__)
+    elif isinstance(new, type) and isinstance(old, type) and not issubclass(new, old):
+        new.__module__ = old.__module__
+        new.__doc__ = old.__doc__
+        for name, method in list(vars(new).items()):
+            original = getattr(old, name, None)
+            if original is not None and not isinstance(method, type):
+                resemble(method, original, module)

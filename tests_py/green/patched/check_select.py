@@ -11,6 +11,7 @@ import socket
 import time
 
 import pytest
+
 from conftest import only_patched
 
 LEVEL, EDGE = select.EPOLLIN, select.EPOLLIN | select.EPOLLET
@@ -106,7 +107,7 @@ def test_selects_of_several_threads_share_descriptors(pair, blocked):
 
 
 def test_thread_that_polls_all_the_time_lets_others_run(pair, task):
-    a, b = pair
+    a, _ = pair
     done = []
 
     def spin():
