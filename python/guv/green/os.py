@@ -187,6 +187,7 @@ for _function in _FUNCTIONS:
 
 PATCHES = [("os", _function.__name__, _function) for _function in _FUNCTIONS]
 
+
 def after_patch() -> None:
     """`os` keeps sets of functions that have some ability; `shutil` asks them whether it can do its work safely."""
     for function in _FUNCTIONS:
