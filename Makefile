@@ -95,9 +95,9 @@ smoke: $(STAMP) ## for each other Python on this machine: build, install, run a 
 
 # ---- measurements
 
-compat: ext ## CPython's own test suite under monkey_patch, if ../shared/compat is beside the checkout
+compat: ## CPython's own test suite under monkey_patch, per Python version, if ../shared/compat is beside the checkout
 	@if [ -f ../shared/compat/run.py ]; then \
-	    $(PY) ../shared/compat/run.py --lib guv --python $(PY) $(COMPAT_ARGS); \
+	    tools/compat.sh "$(ROOT)/../shared/compat/run.py" "$(PYTHON)" $(COMPAT_ARGS); \
 	else echo "compat: ../shared/compat/run.py is not beside this checkout; nothing was run"; fi
 
 # Timing needs other libraries, which have no place in the environment of the tests.
