@@ -19,6 +19,8 @@ from .greenthread import spawn_after as spawn_after
 from .greenthread import spawn_n as spawn_n
 from .hubs.switch import gyield as gyield
 from .hubs.switch import trampoline as trampoline
+from .patcher import import_patched as import_patched
+from .patcher import is_monkey_patched as is_monkey_patched
 from .patcher import monkey_patch as monkey_patch
 from .timeout import Timeout as Timeout
 from .timeout import with_timeout as with_timeout

@@ -52,6 +52,7 @@ class GreenThread(greenlet, Generic[T]):
     _links: list[Any] | None
 
     def run(self) -> None:
+        """Its body: calls the function. Not to be called."""
         function, args, kwargs = self._call
         self._call = None
         try:
