@@ -12,6 +12,7 @@ import _thread
 import fcntl as _fcntl
 import posix
 import select as _select
+import sys as _sys
 import time as _time
 
 monotonic = _time.monotonic
@@ -22,6 +23,7 @@ time = _time.time
 
 get_ident = _thread.get_ident
 allocate_lock = _thread.allocate_lock
+current_frames = _sys._current_frames
 RLock = _thread.RLock
 start_new_thread = _thread.start_new_thread
 thread_count = _thread._count

@@ -39,6 +39,18 @@ def test_hubBlockingDetection_greenletSpins_isNamedWithItsLineAndStack(script: A
     script(HEAD + _flat(code))
 
 
+def test_hubBlockingDetection_patchedProgram_namesTheThreadThatBlocks(script: Any) -> None:
+    code = """
+    guv.monkey_patch()
+    guv.debug.hub_blocking_detection(True, 0.02, note)
+    thread = threading.Thread(target=spin, name="spinner")
+    thread.start()
+    thread.join()
+    assert seen[0].function == "spin" and seen[0].name == "greenlet spinner" and seen[0].thread == "MainThread", seen
+    """
+    script(HEAD + _flat(code))
+
+
 def test_hubBlockingDetection_callThatKeepsTheGil_isFoundOnItsReturn(script: Any) -> None:
     code = """
     guv.debug.hub_blocking_detection(True, 0.02, note)

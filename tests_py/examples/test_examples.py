@@ -86,6 +86,22 @@ def test_thread_pool_leaves_the_loop_going(hub_kind: str) -> None:
     assert "the loop went on meanwhile: True" in run("thread_pool.py", hub_kind=hub_kind)
 
 
+def test_blocked_names_the_greenlet_that_blocks_and_those_who_wait(hub_kind: str) -> None:
+    blocked, *waiting = run("blocked.py", hub_kind=hub_kind).splitlines()
+    assert blocked.startswith("blocked for 50 ms or more: True, by greenlet cruncher in busy: ")
+    assert waiting == [
+        "hub: the event loop",
+        "main: running",
+        "waits for the event: lock.acquire",
+        "waits for the pipe: trampoline",
+        "on descriptors: waits for the pipe: trampoline",
+    ]
+
+
+def test_mock_clock_tests_pass_without_pytest(hub_kind: str) -> None:
+    assert run("mock_clock.py", hub_kind=hub_kind).count("passed: test_") == 3
+
+
 def test_custom_hub_serves_all_its_clients() -> None:
     assert run("custom_hub.py", hub_kind="epoll") == "<class '__main__.Hub'> 1225\n"
 

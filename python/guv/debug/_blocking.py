@@ -24,6 +24,7 @@ from greenlet import greenlet
 
 from .._originals import (
     allocate_lock,
+    current_frames,
     fstat,
     get_ident,
     monotonic_ns,
@@ -186,7 +187,7 @@ class _Monitor:
         return seen
 
     def _found(self, hub: AbstractHub, began: int) -> None:
-        frame = sys._current_frames().get(hub.thread)
+        frame = current_frames().get(hub.thread)
         if frame is None:
             return  # the thread has ended
         stack = stack_of(frame)

@@ -10,7 +10,7 @@ import gc
 import sys
 import traceback
 from dataclasses import dataclass
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, TextIO
 
 from greenlet import getcurrent, greenlet
@@ -80,11 +80,14 @@ def living_greenlets(root: greenlet) -> list[greenlet]:
 
 def stack_of(frame: FrameType | None) -> tuple[traceback.FrameSummary, ...]:
     """The calls that led to `frame`, outermost first. Source lines are read when they are printed."""
-    calls: list[tuple[FrameType, int]] = []
+    calls: list[tuple[CodeType, int]] = []
     while frame is not None:  # quickly: if it is another thread's, that goes on as soon as it can
-        calls.append((frame, frame.f_lineno))
+        calls.append((frame.f_code, frame.f_lineno))
         frame = frame.f_back
-    return tuple(traceback.StackSummary.extract(reversed(calls), lookup_lines=False))  # type: ignore[arg-type]
+    return tuple(
+        traceback.FrameSummary(code.co_filename, line, code.co_name, lookup_line=False)
+        for code, line in reversed(calls)
+    )
 
 
 def greenlet_stacks() -> list[GreenletState]:
