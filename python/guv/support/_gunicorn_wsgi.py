@@ -52,7 +52,6 @@ class GunicornServer(WSGIServer):
 
     def connection_environ(self, client_sock: Any, address: Any) -> Environ:
         environ = super().connection_environ(client_sock, address)
-        environ["gunicorn.socket"] = client_sock
         environ["guv.trusted"] = self._trusted is None or _within(environ["REMOTE_ADDR"], self._trusted)
         return environ
 

@@ -70,6 +70,13 @@ class Exchange:
                 self._send_result(result)
         except ClientDisconnected:
             self.keep = False
+        except StopIteration as error:
+            self.keep = False
+            if self.head is None:  # gunicorn's way to say that the application has answered on the socket itself
+                self.head_sent = True
+            else:
+                self.handler.server.log_error(self.environ, error)
+                self._fail("500 Internal Server Error", "The server failed to answer this request.")
         except BadRequest as error:
             self._fail(error.status, error.detail)
         except (GreenletExit, KeyboardInterrupt):

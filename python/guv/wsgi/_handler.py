@@ -62,6 +62,7 @@ class WSGIHandler:
         self._short = min(self.limits.request_line, self.limits.header_line, self.limits.head, LONGEST)
         self.environ: Environ = server.connection_environ(client_sock, address)
         self.environ["guv.connection"] = self
+        self.environ["gunicorn.socket"] = client_sock  # where simple-websocket and others look for it
 
     @property
     def is_tls(self) -> bool:
@@ -176,6 +177,8 @@ class WSGIHandler:
             body = environ["wsgi.input"] = self._body(environ, is_11, length)
             return Exchange(self, environ, is_11, keep, body)
         environ["wsgi.input"] = NO_BODY
+        if "HTTP_UPGRADE" in environ and environ["HTTP_UPGRADE"].lower() == "websocket":
+            self.expect_long(None)  # the application may go on by itself
         if end < self._short and not self.buffer and environ["REQUEST_URI"][:1] == "/":
             start = buffer.find(b"\r\n")
             fields = buffer[start:]

@@ -1,0 +1,159 @@
+"""gunicorn with ``-k guv.GuvWSGIWorker``: served by `guv.wsgi`, managed by gunicorn."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gunicorn")
+
+PROGRAM = """
+import os, time
+from guv.websocket import WebSocketWSGI
+
+@WebSocketWSGI
+def echo(ws):
+    for message in ws:
+        ws.send(message)
+
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/ws":
+        return echo(environ, start_response)
+    if path == "/slow":
+        time.sleep(0.3)
+    if path == "/fail":
+        raise RuntimeError("broken application")
+    told = {"/": "hello", "/slow": "slow", "/pid": str(os.getpid()), "/scheme": environ["wsgi.url_scheme"],
+            "/body": environ["wsgi.input"].read().decode(), "/software": environ["SERVER_SOFTWARE"]}[path].encode()
+    start_response("200 OK", [("Content-Length", str(len(told)))])
+    return [told]
+"""
+
+SETTINGS = """
+def post_request(worker, request, environ, response):
+    worker.log.info("hook: %s %s %s", request.method, request.path, response.status)
+"""
+
+
+class Gunicorn:
+    """A master and its workers on a free port of loopback."""
+
+    def __init__(self, folder: Path, hub: str, *options: str, worker: str = "guv.GuvWSGIWorker") -> None:
+        (folder / "program.py").write_text(PROGRAM)
+        (folder / "gunicorn.conf.py").write_text(SETTINGS)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.port = taken.getsockname()[1]
+        self.log = folder / "log"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-k", worker, "-b", f"127.0.0.1:{self.port}", "--chdir", str(folder),
+             "-c", str(folder / "gunicorn.conf.py"), "--log-file", str(self.log), "--access-logfile", str(folder / "access"), *options, "program:app"],
+            env={**os.environ, "GUV_HUB": hub},
+        )  # fmt: skip
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.get("/")
+                return
+            except OSError:
+                assert time.monotonic() < deadline, self.log.read_text()
+                time.sleep(0.05)
+
+    def get(self, path: str, body: bytes | None = None, headers=()) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("POST" if body else "GET", path, body, dict(headers))
+            reply = connection.getresponse()
+            return reply.status, reply.read()
+        finally:
+            connection.close()
+
+    def stop(self, number: int = signal.SIGTERM) -> str:
+        """The log, once the master has ended."""
+        self.process.send_signal(number)
+        assert self.process.wait(20) == 0, self.log.read_text()
+        return self.log.read_text()
+
+
+@pytest.fixture
+def gunicorn(tmp_path, hub_kind):
+    running = []
+
+    def start(*options: str, **more) -> Gunicorn:
+        running.append(Gunicorn(tmp_path, hub_kind, *options, **more))
+        return running[-1]
+
+    yield start
+    for one in running:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait()
+
+
+def test_requests_hooks_logs_and_stop(gunicorn, tmp_path):
+    served = gunicorn("--forwarded-allow-ips", "127.0.0.1")
+    assert served.get("/body", b"some body") == (200, b"some body")
+    assert served.get("/software")[1].startswith(b"gunicorn/")
+    assert served.get("/scheme", headers={"X-Forwarded-Proto": "https"}.items()) == (200, b"https")
+    assert served.get("/fail")[0] == 500
+    slow: list[tuple[int, bytes]] = []
+    asking = threading.Thread(target=lambda: slow.append(served.get("/slow")))
+    asking.start()
+    served.get("/")  # by now the slow one is on its way
+    log = served.stop()
+    asking.join()
+    assert slow == [(200, b"slow")]
+    assert "hook: POST /body 200" in log
+    assert "broken application" in log
+    access = (tmp_path / "access").read_text()
+    assert '"POST /body HTTP/1.1" 200 9' in access
+    assert '"GET /slow HTTP/1.1" 200 4' in access
+
+
+@pytest.mark.parametrize("worker", ["guv.GuvWSGIWorker", "guv.GuvWorker"])
+def test_websocket_from_a_worker(gunicorn, worker):
+    pytest.importorskip("wsproto")
+    import guv
+    from guv.hubs.current import drop_hub
+    from guv.websocket import connect
+
+    served = gunicorn(worker=worker)
+    drop_hub()
+    with connect(f"ws://127.0.0.1:{served.port}/ws", timeout=20) as ws:
+        for message in ("text", b"bytes", "x" * 100_000):
+            ws.send(message)
+            with guv.Timeout(20):
+                assert ws.wait() == message
+    assert ws.close_code == 1000
+    drop_hub()
+    log = served.stop()
+    assert "Error" not in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.slow
+def test_reload_changes_the_workers_and_refuses_nobody(gunicorn):
+    served = gunicorn("-w", "2")
+    before = {served.get("/pid")[1] for _ in range(20)}
+    served.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 20
+    while served.get("/pid")[1] in before:
+        assert time.monotonic() < deadline
+    served.stop()
+
+
+@pytest.mark.slow
+def test_worker_is_replaced_after_its_share_of_requests(gunicorn):
+    served = gunicorn("--max-requests", "5")
+    pids = [served.get("/pid")[1] for _ in range(20)]
+    assert len(set(pids)) > 2
+    assert "Autorestarting" in served.stop()
