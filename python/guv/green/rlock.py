@@ -48,7 +48,7 @@ class RLock:
             check_timeout(blocking, timeout)
         try:
             me: int = getcurrent().thread_ident  # type: ignore[attr-defined]
-        except AttributeError:
+        except (AttributeError, RuntimeError):
             me = get_ident()
         if self._owner == me:  # type: ignore[has-type]
             self._count += 1  # type: ignore[has-type]
@@ -66,7 +66,7 @@ class RLock:
         if the caller doesn't hold it."""
         try:
             me: int = getcurrent().thread_ident  # type: ignore[attr-defined]
-        except AttributeError:
+        except (AttributeError, RuntimeError):
             me = get_ident()
         if self._owner != me:
             raise RuntimeError("cannot release un-acquired lock")

@@ -29,6 +29,8 @@ def get_ident() -> int:
         return getcurrent().thread_ident  # type: ignore[attr-defined, no-any-return]
     except AttributeError:
         return identify(getcurrent())
+    except RuntimeError:  # the interpreter is ending, and greenlet has ended before
+        return native_ident()
 
 
 def identify(current: greenlet) -> int:
