@@ -140,8 +140,9 @@ class GreenBufferedReader(io.BufferedReader):
 
     def close(self) -> None:
         """As `io.BufferedReader.close`; whoever reads gets OSError(EBADF)."""
-        if isinstance(self.raw, GreenFileIO):
-            rouse(self.raw)
+        raw: Any = self.raw
+        if isinstance(raw, GreenFileIO):
+            rouse(raw)
         with self._turnstile:
             super().close()
 

@@ -61,7 +61,7 @@ class Watch:
             hub.ready.popleft().switch()
         except BaseException:
             if self._waiter is None:
-                unpark(hub, current)
+                unpark(hub, current)  # type: ignore[unreachable] # the event has cleared it meanwhile
             raise
         finally:
             self._waiter = None

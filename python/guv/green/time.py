@@ -14,7 +14,7 @@ def sleep(seconds: float, /) -> None:
     """
     if seconds.__class__ is not float and seconds.__class__ is not int:
         if not hasattr(seconds, "__index__") and not isinstance(seconds, float):
-            time_sleep(seconds)  # raises the TypeError
+            time_sleep(seconds)  # type: ignore[unreachable] # raises the TypeError
         seconds = float(seconds)
     if 0 < seconds < 9e9:
         sleep_until(monotonic_ns() + int(seconds * 1e9))

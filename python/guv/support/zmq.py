@@ -87,7 +87,7 @@ def _retry(sock: Any, option: int, flags: int, call: Any, *args: Any, **options:
         _wait([sock], sock.getsockopt(zmq.FD), left)
 
 
-def zmq_poll(sockets: list[tuple[Any, int]], timeout: float = -1) -> list[tuple[Any, int]]:
+def zmq_poll(sockets: list[tuple[Any, int]], timeout: float | None = -1) -> list[tuple[Any, int]]:
     """As pyzmq's function of that name, which `Poller` and `select` use; yields. `timeout` in milliseconds."""
     if timeout is None:
         timeout = -1
