@@ -118,23 +118,21 @@ def test_local_values_dieWithTheirGreenlet() -> None:
 
 
 def test_local_values_dieWithTheLocal_whileGreenletsLive() -> None:
-    data, seen = local(), list[Any]()
+    held, seen = [local()], list[Any]()
 
     def work() -> None:
-        data.thing = Thing()
-        seen.append(weakref.ref(data.thing))
+        thing = Thing()
+        held[0].thing = thing
+        seen.append(weakref.ref(thing))
+        del thing
         guv.sleep(60)
 
     thread = guv.spawn(work)
     guv.gyield()
-    reference = weakref.ref(data)
-    del data
-    del work
-    thread.kill()
-    del thread
+    seen.append(weakref.ref(held.pop()))
     gc.collect()
-    assert reference() is None
-    assert seen[0]() is None
+    assert [reference() for reference in seen] == [None, None]
+    thread.kill()
 
 
 def test_local_cycleThroughItself_isCollected() -> None:

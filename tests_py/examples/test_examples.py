@@ -106,6 +106,26 @@ def test_custom_hub_serves_all_its_clients() -> None:
     assert run("custom_hub.py", hub_kind="epoll") == "<class '__main__.Hub'> 1225\n"
 
 
+def test_task_group_takes_the_first_answer_and_saves_what_is_shielded(hub_kind: str) -> None:
+    assert run("task_group.py", hub_kind=hub_kind) == "first: fast\ngave up\ndisk full: begin, commit\n"
+
+
+def test_worker_queue_gives_each_result_once(hub_kind: str) -> None:
+    assert run("worker_queue.py", hub_kind=hub_kind) == "100 results, the sum of which is 328350\n"
+
+
+def test_pools_share_three_connections(hub_kind: str) -> None:
+    lines = run("pools.py", hub_kind=hub_kind).splitlines()
+    tens = "[0, 10, 20, 30, 40]"
+    assert lines == [f"in order: {tens}", f"as they come: {tens}", "a pile: [0, 10, 20]", "connections made: 3"]
+
+
+def test_synchronisation_wakes_who_waits(hub_kind: str) -> None:
+    assert run("synchronisation.py", hub_kind=hub_kind).splitlines() == [
+        "['ann', 'ben', 'cleo'] False", "bread", "TEvent is ready", "AsyncResult is ready", "42",
+    ]  # fmt: skip
+
+
 def test_chat_carries_lines_to_everyone_else(hub_kind: str) -> None:
     with server("chat.py", "0", hub_kind=hub_kind) as process:
         port = port_of(process)
