@@ -169,7 +169,7 @@ def test_hubBlockingDetection_wrongResolution_isRefused(script: Any) -> None:
     assert script(HEAD + _flat(code)).count("positive number of seconds") == 3
 
 
-def test_environment_GUV_BLOCKED_MS_printsTheStackOrRefusesTheValue(script: Any, monkeypatch: Any) -> None:
+def test_environment_GUV_BLOCKED_MS_printsTheStackOrRefusesTheValue(script: Any, environment: dict[str, str]) -> None:
     code = """
     import guv
     guv.gyield()
@@ -178,9 +178,9 @@ def test_environment_GUV_BLOCKED_MS_printsTheStackOrRefusesTheValue(script: Any,
         for _ in range(20): time_sleep(0.05)
     guv.spawn(block).wait()
     """
-    monkeypatch.setenv("GUV_BLOCKED_MS", "50")
+    environment["GUV_BLOCKED_MS"] = "50"
     script(_flat(code), stderr="by greenlet GreenThread-")
-    monkeypatch.setenv("GUV_BLOCKED_MS", "soon")
+    environment["GUV_BLOCKED_MS"] = "soon"
     script("import guv", status=1, stderr="GUV_BLOCKED_MS must be a positive number of milliseconds, not 'soon'")
 
 

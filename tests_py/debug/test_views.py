@@ -212,8 +212,8 @@ def test_spew_someLines_printsThemWithGreenletAndValuesUntilUnspew(script: Any) 
     script(textwrap.dedent(code), stderr="n=21")
 
 
-def test_environment_GUV_LEAKS_reportsWhatIsLeftAtExit(script: Any, monkeypatch: Any) -> None:
-    monkeypatch.setenv("GUV_LEAKS", "1")
+def test_environment_GUV_LEAKS_reportsWhatIsLeftAtExit(script: Any, environment: dict[str, str]) -> None:
+    environment["GUV_LEAKS"] = "1"
     code = """
     import os, guv
     r, w = os.pipe()
@@ -225,5 +225,5 @@ def test_environment_GUV_LEAKS_reportsWhatIsLeftAtExit(script: Any, monkeypatch:
     script(textwrap.dedent(code).format("guv.spawn(reader)"), stderr="1 greenlet has not ended:")
     script(textwrap.dedent(code).format("guv.spawn(reader)"), stderr="listeners that are left:\nread ")
     script(textwrap.dedent(code).format("guv.spawn(reader)"), stderr="timers that are left:\nin ")
-    monkeypatch.setenv("GUV_LEAKS", "yes")
+    environment["GUV_LEAKS"] = "yes"
     script("import guv", status=1, stderr="GUV_LEAKS must be 0 or 1, not 'yes'")
