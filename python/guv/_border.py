@@ -13,9 +13,10 @@ import os
 from array import array
 from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE
 from types import ModuleType
-from typing import Final
+from typing import Final, cast
 
 from ._originals import fcntl, os_close, sendfile, thread_count
+from ._surface import Extension
 from .exceptions import ExtensionError, HubClosedError, InternalError
 
 #: Error codes of `pyext/codes.go`; those down to -4095 are -errno.
@@ -29,7 +30,7 @@ _inherited: list[ModuleType] = []  # of the parent, and its parent: never used a
 _alone = False  # before it was loaded, all threads were Python's
 
 
-def extension() -> ModuleType:
+def extension() -> Extension:
     """The extension module, loaded at the first call in this process.
 
     Raises `ExtensionError` if it was not built or can not be loaded.
@@ -37,7 +38,7 @@ def extension() -> ModuleType:
     global _loaded
     if _loaded is None:
         _loaded = _load_privately() if _inherited else _load(_find())
-    return _loaded
+    return cast(Extension, _loaded)
 
 
 def after_fork() -> None:

@@ -31,7 +31,7 @@ LAYERS = (
     ("guv.hubs",),
     ("guv._border",),
     ("guv._ext",),
-    ("guv.const", "guv.exceptions", "guv._interpreter", "guv._originals", "guv._version", "guv._rebind"),
+    ("guv.const", "guv.exceptions", "guv._interpreter", "guv._originals", "guv._version", "guv._rebind", "guv._surface"),
 )  # fmt: skip
 
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
