@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import socket
+import ssl
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -167,3 +170,57 @@ def test_support_module_tells_of_files_that_change(hub_kind: str, tmp_path: Path
         assert process.stdout.readline() == "first\n"
         (tmp_path / "first").unlink()
         assert process.stdout.readline() == "first\n"
+
+
+def test_wsgi_app_answers_and_takes_uploads(hub_kind: str) -> None:
+    with server("wsgi_app.py", "0", hub_kind=hub_kind) as process:
+        url = f"http://127.0.0.1:{port_of(process)}"
+        with urllib.request.urlopen(f"{url}/upload", b"x" * 1_000_000, timeout=20) as reply:
+            assert reply.read().decode().strip() == hashlib.sha256(b"x" * 1_000_000).hexdigest()
+        with urllib.request.urlopen(url, timeout=20) as reply:
+            assert b"/upload" in reply.read()
+
+
+def test_tls_server_shouts_and_stops_gracefully(hub_kind: str, certificate: str) -> None:
+    context = ssl.create_default_context(cafile=certificate)
+    with server("tls_server.py", "0", certificate, hub_kind=hub_kind) as process:
+        with (
+            connect(port_of(process)) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as client,
+            client.makefile("rwb") as lines,
+        ):
+            process.terminate()
+            lines.write(b"hello\n")
+            lines.flush()
+            assert lines.readline() == b"HELLO\n"
+        assert process.stdout is not None
+        assert process.stdout.readline() == "stopped\n"
+        assert process.wait(20) == 0
+
+
+def test_websocket_chat_tells_everybody(hub_kind: str) -> None:
+    websocket = pytest.importorskip("websocket", reason="websocket-client is not installed")
+    pytest.importorskip("wsproto")
+    with server("websocket_chat.py", "0", hub_kind=hub_kind) as process:
+        url = f"ws://127.0.0.1:{port_of(process)}/chat"
+        ann = websocket.create_connection(url, timeout=20)
+        assert ann.recv() == "1 here"
+        bob = websocket.create_connection(url, timeout=20)
+        assert [ann.recv(), bob.recv()] == ["2 here", "2 here"]
+        bob.send("grüße")
+        assert [ann.recv(), bob.recv()] == ["grüße", "grüße"]
+        ann.close()
+        bob.close()
+        with pytest.raises(websocket.WebSocketBadStatusException):
+            websocket.create_connection(url, timeout=20, origin="http://evil.example")
+
+
+def test_events_reach_all_that_listen(hub_kind: str) -> None:
+    with server("sse.py", "0", hub_kind=hub_kind) as process:
+        url = f"http://127.0.0.1:{port_of(process)}/"
+        with urllib.request.urlopen(url, timeout=20) as first, urllib.request.urlopen(url, timeout=20) as second:
+            assert [first.readline(), second.readline()] == [b": welcome\n"] * 2
+            urllib.request.urlopen(url, b"good news", timeout=20).close()
+            for listener in (first, second):
+                listener.readline()
+                assert listener.readline() == b"data: good news\n"
