@@ -85,9 +85,9 @@ class SimpleQueue:
         if hub is None:
             bell = native_lock()
             bell.acquire()
-            note = Note((bell,))
+            note: Note = [bell]
         else:
-            note = Note((current,))
+            note = [current]
         waiters.append(note)
         if self._items:  # put by another thread meanwhile
             withdraw(waiters, note)
