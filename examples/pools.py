@@ -1,6 +1,6 @@
 """Bounded work: a pool of greenthreads that shares a pool of connections.
 
-    python examples/pools.py
+python examples/pools.py
 """
 
 from itertools import count

@@ -1,6 +1,6 @@
 """Who waits for whom: events, a semaphore, a condition, greenlet-local data, waiting for a mix of them.
 
-    python examples/synchronisation.py
+python examples/synchronisation.py
 """
 
 import guv

@@ -1,6 +1,6 @@
 """Ask three mirrors at once and take the first answer; give up after a second; leave nothing running.
 
-    python examples/task_group.py
+python examples/task_group.py
 """
 
 import guv

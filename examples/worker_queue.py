@@ -1,6 +1,6 @@
 """Producers and workers over a bounded queue: back-pressure, a clean end, every result exactly once.
 
-    python examples/worker_queue.py
+python examples/worker_queue.py
 """
 
 import guv

@@ -19,7 +19,7 @@ from ._originals import allocate_lock, get_blocking, os_close, os_read
 from .exceptions import FileObjectClosed
 from .green import _blocking
 from .green import io as green_io
-from .green._files import DuplexFile, may_wait_on
+from .green._files import DuplexFile, DuplexText, may_wait_on
 from .hubs.current import current_hub
 from .hubs.native import run_native
 from .semaphore import Semaphore
@@ -124,7 +124,7 @@ class FileObjectPosix(FileObject):
             duplex = DuplexFile(fd, bufsize, closefd)
             if "b" in mode:
                 return duplex
-            return io.TextIOWrapper(duplex, encoding, errors, newline, line_buffering=bufsize == 1)
+            return DuplexText(duplex, encoding, errors, newline, line_buffering=bufsize == 1)
         return green_io.open(fd, mode, bufsize, encoding, errors, newline, closefd)
 
 

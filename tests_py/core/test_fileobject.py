@@ -107,6 +107,19 @@ def test_fileObject_terminal_isCooperative() -> None:
             shown += controller.read1(100)
 
 
+def test_fileObject_textReadWrite_keepsWhatItHasReadAheadWhenItWrites() -> None:
+    a, b = socket.socketpair()
+    with b, FileObject(a, "r+", encoding="utf-8") as file:
+        b.sendall(b"one\ntwo\n")
+        assert file.readline() == "one\n"
+        file.write("grün")
+        file.flush()
+        assert file.readline() == "two\n"
+        assert b.recv(10).decode() == "grün"
+        assert file.encoding == "utf-8"
+        assert not file.isatty()
+
+
 def test_fileObject_closedWhileAnotherReads_wakesItWithEbadf() -> None:
     for size in (-1, 0):
         r, w = os.pipe()

@@ -168,8 +168,8 @@ class DuplexFile(io.BufferedIOBase):
 
     def __init__(self, fd: int, buffer_size: int, closefd: bool) -> None:
         size = buffer_size if buffer_size > 1 else io.DEFAULT_BUFFER_SIZE
-        self._reader = GreenBufferedReader(GreenFileIO(fd, "r", closefd), size)
-        self._writer = GreenBufferedWriter(GreenFileIO(fd, "w", closefd=False), size)
+        self.reader = GreenBufferedReader(GreenFileIO(fd, "r", closefd), size)
+        self.writer = GreenBufferedWriter(GreenFileIO(fd, "w", closefd=False), size)
         self._unbuffered = buffer_size == 0
 
     def readable(self) -> bool:
@@ -179,34 +179,34 @@ class DuplexFile(io.BufferedIOBase):
         return True
 
     def fileno(self) -> int:
-        return self._reader.fileno()
+        return self.reader.fileno()
 
     def isatty(self) -> bool:
-        return self._reader.isatty()
+        return self.reader.isatty()
 
     def read(self, size: int | None = -1, /) -> bytes:
-        return self._reader.read(size)
+        return self.reader.read(size)
 
     def read1(self, size: int = -1, /) -> bytes:
-        return self._reader.read1(size)
+        return self.reader.read1(size)
 
     def readinto(self, buffer: Any, /) -> int:
-        return self._reader.readinto(buffer)
+        return self.reader.readinto(buffer)
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        return self._reader.readline(size)
+        return self.reader.readline(size)
 
     def peek(self, size: int = 0, /) -> bytes:
-        return self._reader.peek(size)
+        return self.reader.peek(size)
 
     def write(self, data: Any, /) -> int:
-        written = self._writer.write(data)
+        written = self.writer.write(data)
         if self._unbuffered:
-            self._writer.flush()
+            self.writer.flush()
         return written
 
     def flush(self) -> None:
-        self._writer.flush()
+        self.writer.flush()
 
     def close(self) -> None:
         if not self.closed:
@@ -214,9 +214,55 @@ class DuplexFile(io.BufferedIOBase):
                 super().close()  # flushes
             finally:
                 try:
-                    self._writer.close()
+                    self.writer.close()
                 finally:
-                    self._reader.close()
+                    self.reader.close()
+
+
+class DuplexText(io.TextIOBase):
+    """A text file over a `DuplexFile`. `io.TextIOWrapper` drops what it has read ahead when something is written."""
+
+    def __init__(
+        self, duplex: DuplexFile, encoding: str | None, errors: str | None, newline: str | None, line_buffering: bool
+    ) -> None:
+        self.buffer = duplex
+        self._in = io.TextIOWrapper(duplex.reader, encoding, errors, newline)
+        self._out = io.TextIOWrapper(duplex.writer, encoding, errors, newline, line_buffering)
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._in.encoding
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.buffer.fileno()
+
+    def isatty(self) -> bool:
+        return self.buffer.isatty()
+
+    def read(self, size: int | None = -1, /) -> str:
+        return self._in.read(size)
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
+        return self._in.readline(size)
+
+    def write(self, text: str, /) -> int:
+        return self._out.write(text)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+    def close(self) -> None:
+        if not self.closed:
+            try:
+                super().close()  # flushes
+            finally:
+                self.buffer.close()
 
 
 def rebuild(made: Any, newline: str | None, buffering: int, closefd: bool) -> Any:
