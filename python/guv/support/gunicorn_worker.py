@@ -9,7 +9,10 @@ imported by then; `monkey_patch` reaches it nevertheless.
 
 from __future__ import annotations
 
+import importlib
 import os
+from signal import SIGABRT, SIGINT, SIGQUIT, SIGTERM
+from signal import signal as set_handler
 from types import FrameType
 from typing import Any
 
@@ -22,9 +25,14 @@ from ..const import READ
 from ..greenthread import spawn
 from ..hubs.switch import trampoline
 from ..patcher import monkey_patch
+from ..patcher._plan import GROUPS
 from ..server import Server
 from ..timeout import Timeout
 from ..wsgi import ALREADY_HANDLED
+
+for _names in GROUPS.values():
+    for _name in _names:  # what the workers patch with is loaded once, by the master
+        importlib.import_module(_name)
 
 _BEAT = 1.0  # seconds between two signs of life to the master, at most
 _NEVER = float("inf")
@@ -40,8 +48,15 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
         self.clients: dict[greenlet, Any] = {}
         #: the sockets of those that wait for a request, and when they may be given up
         self.waiting: dict[greenlet, tuple[Any, float]] = {}
+        # The master's handlers, which the fork has left, would swallow a signal that comes while we patch.
+        for number in (SIGTERM, SIGINT, SIGQUIT, SIGABRT):
+            set_handler(number, self.stop_early)
         monkey_patch()
         super().init_process()
+
+    def stop_early(self, sig: int, frame: FrameType | None) -> None:
+        """A signal to stop, before there is anything to finish."""
+        raise SystemExit(1 if sig == SIGABRT else 0)
 
     # ---- life ----
 
