@@ -21,31 +21,30 @@ from .timeout import Timeout
 
 T = TypeVar("T")
 
+#: What the waiters of a `TEvent` are handed.
+_SET = (True,)
+
 
 class _Happening:
     """What waiters and callbacks of all kinds of events have in common.
 
-    Making one costs as little as possible, because programs make one for each message.
+    Making one costs as little as possible, because programs make one for each message: hence one slot for all. It
+    changes by steps that look and store without a call in between; see `guv.hubs.waiting`.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_links",    # callbacks, or None
-        "_outcome",  # what waiters are handed when it happens, NOTHING before
-        "_waiters",  # notes in order of arrival, or None; taken away as a whole
-    )  # fmt: skip
+    __slots__ = ("__weakref__", "_state")
 
     def __init__(self) -> None:
-        self._outcome: Any = NOTHING
-        self._waiters: list[Note] | None = None
-        self._links: list[Callable[[Any], object]] | None = None
+        #: None; a list of the notes of those who wait and of callbacks, in order of arrival; or what has happened, a
+        #: tuple, which is also what the waiters are handed
+        self._state: Any = None
 
     def ready(self) -> bool:
         """Whether it has happened."""
-        return self._outcome is not NOTHING
+        return self._state.__class__ is tuple
 
     def _park(self, timeout: float | None) -> Any:
-        """Wait until it happens, for at most `timeout` seconds; the outcome, or NOTHING."""
+        """Wait until it happens, for at most `timeout` seconds; what has happened, or NOTHING."""
         current = getcurrent()
         try:
             hub: AbstractHub = current.hub  # type: ignore[attr-defined]
@@ -53,17 +52,16 @@ class _Happening:
             hub = hub_of(current)
         note: Note = [current, NOTHING]
         fresh = [note]
-        while True:  # each pass is one step between looking and queueing, as far as other threads can see
-            if self._outcome is NOTHING and self._waiters is None:
-                self._waiters = fresh
+        while True:
+            if self._state is None:
+                self._state = fresh
                 break
-            waiters = self._waiters
-            if waiters is not None:
-                waiters += fresh
+            state = self._state
+            if state.__class__ is list:
+                state += fresh
                 break
-            outcome = self._outcome
-            if outcome is not NOTHING:
-                return outcome
+            if state is not None:  # another thread was faster
+                return state
         try:
             if timeout is None and current is not hub.main and current is not hub:
                 leave = hub.ready.popleft
@@ -74,68 +72,63 @@ class _Happening:
                     there.switch()
                 note[0] = None
             elif not park(hub, current, note, timeout, self):
-                self._withdraw(note)
+                self._forget(note)
         except BaseException:
             note[0] = None
             unpark(hub, current)
-            self._withdraw(note)
+            self._forget(note)
             raise
         return note[1]
 
-    def _withdraw(self, note: Note) -> None:
-        """`note` is of no use any more."""
-        waiters = self._waiters
-        if waiters is not None and note in waiters:
-            waiters.remove(note)
+    def _forget(self, entry: object) -> None:
+        """Take a note or a callback out again, if it is still there."""
+        state = self._state
+        if state.__class__ is list and entry in state:
+            state.remove(entry)
+            if not state and self._state is state:
+                self._state = None
 
-    def _happen(self) -> None:
-        """Make everyone ready who waits; call the callbacks."""
-        outcome = self._outcome
-        waiters = self._waiters
-        self._waiters = None
-        if waiters is not None:
-            for note in waiters:
-                waiter = note[0]
+    def _tell(self, entries: list[Any], outcome: Any) -> None:
+        """Make everyone ready who waited; call the callbacks. The first error of one is raised after the last."""
+        trouble: BaseException | None = None
+        for entry in entries:
+            if entry.__class__ is list:
+                waiter = entry[0]
                 if waiter is not None:
-                    note[1] = outcome
+                    entry[1] = outcome
                     hub = waiter.hub
                     if hub.thread == get_ident():
                         ready = hub.ready
-                        note[0] = None
+                        entry[0] = None
                         ready.append(waiter)
                     else:
-                        resume(note)
-        if self._links is not None:
-            self._notify()
+                        resume(entry)
+            else:
+                try:
+                    entry(self)
+                except BaseException as error:
+                    trouble = trouble or error
+        if trouble is not None:
+            raise trouble
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
         """Call `callback(self)` once it has happened, and at once if it has. It must not block."""
-        if self.ready():
-            callback(self)
-            return
-        links = self._links
-        if links is None:
-            links = self._links = []
-        links.append(callback)
-        if self.ready() and callback in links:  # set by another thread meanwhile
-            links.remove(callback)
-            callback(self)
+        fresh = [callback]
+        while True:
+            if self._state is None:
+                self._state = fresh
+                return
+            state = self._state
+            if state.__class__ is list:
+                state += fresh
+                return
+            if state is not None:
+                callback(self)
+                return
 
     def unlink(self, callback: Callable[[Any], object]) -> None:
         """Undo `rawlink`."""
-        if self._links and callback in self._links:
-            self._links.remove(callback)
-
-    def _notify(self) -> None:
-        links, self._links = self._links, None
-        trouble: BaseException | None = None
-        for link in links or ():
-            try:
-                link(self)
-            except BaseException as error:
-                trouble = trouble or error
-        if trouble is not None:
-            raise trouble
+        self._forget(callback)
 
 
 class Event(_Happening, Generic[T]):
@@ -144,22 +137,23 @@ class Event(_Happening, Generic[T]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        state = "unset" if self._outcome is NOTHING else "failed" if self.has_exception() else "set"
-        return f"<{type(self).__name__} {id(self):#x} {state}, {len(self._waiters or ())} waiting>"
+        state = "failed" if self.has_exception() else "set" if self.ready() else "unset"
+        waiting = 0 if self._state is None or self.ready() else len(self._state)
+        return f"<{type(self).__name__} {id(self):#x} {state}, {waiting} waiting>"
 
     def reset(self) -> None:
         """Make it usable again. Raises AssertionError if nothing was sent since it was made."""
-        if self._outcome is NOTHING:
+        if self._state.__class__ is not tuple:
             raise AssertionError("reset() of an event that was not sent; nothing to forget")
-        self._outcome = NOTHING
+        self._state = None
 
     def has_exception(self) -> bool:
         """Whether an exception was sent."""
-        return self._outcome is not NOTHING and self._outcome[1] is not None
+        return self.ready() and self._state[1] is not None
 
     def has_result(self) -> bool:
         """Whether a result was sent."""
-        return self._outcome is not NOTHING and self._outcome[1] is None
+        return self.ready() and self._state[1] is None
 
     def poll(self, notready: Any = None) -> Any:
         """`wait` without waiting: `notready` if nothing was sent."""
@@ -178,8 +172,8 @@ class Event(_Happening, Generic[T]):
 
         After `timeout` seconds without, the result is None.
         """
-        outcome = self._outcome
-        if outcome is NOTHING:
+        outcome = self._state
+        if outcome.__class__ is not tuple:
             outcome = self._park(timeout)
             if outcome is NOTHING:
                 return None  # type: ignore[return-value]
@@ -193,11 +187,13 @@ class Event(_Happening, Generic[T]):
 
         Raises AssertionError if something was sent since it was made or reset.
         """
-        if self._outcome is not NOTHING:
+        outcome = result, None if exc is None else _as_exception(exc)
+        state = self._state
+        if state.__class__ is tuple:
             raise AssertionError("this event was sent already; reset() it before it is sent again")
-        self._outcome = result, None if exc is None else _as_exception(exc)
-        if self._waiters is not None or self._links is not None:
-            self._happen()
+        self._state = outcome
+        if state is not None:
+            self._tell(state, outcome)
 
     def send_exception(self, *args: Any) -> None:
         """Set the exception, given as to `greenlet.throw`. Never yields."""
@@ -222,23 +218,25 @@ class TEvent(_Happening):
 
     def is_set(self) -> bool:
         """Whether it is set."""
-        return self._outcome is not NOTHING
+        return self._state is _SET
 
     isSet = is_set
 
     def set(self) -> None:
         """Set it and wake everyone who waits. Never yields."""
-        self._outcome = True
-        if self._waiters is not None or self._links is not None:
-            self._happen()
+        state = self._state
+        self._state = _SET
+        if state.__class__ is list:
+            self._tell(state, _SET)
 
     def clear(self) -> None:
         """Make later waits wait. Never yields."""
-        self._outcome = NOTHING
+        if self._state is _SET:
+            self._state = None
 
     def wait(self, timeout: float | None = None) -> bool:
         """Yield until it is set, for at most `timeout` seconds; whether it was."""
-        return self._outcome is not NOTHING or self._park(timeout) is not NOTHING
+        return self._state is _SET or self._park(timeout) is not NOTHING
 
 
 class AsyncResult(_Happening, Generic[T]):
@@ -253,14 +251,12 @@ class AsyncResult(_Happening, Generic[T]):
     @property
     def value(self) -> T | None:
         """What was set, or None."""
-        outcome = self._outcome
-        return None if outcome is NOTHING else outcome[0]
+        return self._state[0] if self.ready() else None  # type: ignore[no-any-return]
 
     @property
     def exception(self) -> BaseException | None:
         """The exception that was set, or None."""
-        outcome = self._outcome
-        return None if outcome is NOTHING else outcome[1]
+        return self._state[1] if self.ready() else None  # type: ignore[no-any-return]
 
     @property
     def exc_info(self) -> tuple[Any, ...]:
@@ -270,33 +266,33 @@ class AsyncResult(_Happening, Generic[T]):
 
     def successful(self) -> bool:
         """Whether a value was set."""
-        return self._outcome is not NOTHING and self._outcome[1] is None
+        return self.ready() and self._state[1] is None
 
     def set(self, value: Any = None) -> None:
         """Set the value and wake everyone who waits. Never yields."""
-        self._outcome = value, None
-        if self._waiters is not None or self._links is not None:
-            self._happen()
+        self._settle((value, None))
 
     def set_result(self, value: Any) -> None:
         """As `set`, by the name that `concurrent.futures` uses."""
-        self._outcome = value, None
-        if self._waiters is not None or self._links is not None:
-            self._happen()
+        self._settle((value, None))
 
     def set_exception(self, exception: BaseException) -> None:
         """Set the exception and wake everyone who waits. Never yields."""
-        self._outcome = None, exception
-        if self._waiters is not None or self._links is not None:
-            self._happen()
+        self._settle((None, exception))
+
+    def _settle(self, outcome: tuple[Any, BaseException | None]) -> None:
+        state = self._state
+        self._state = outcome
+        if state.__class__ is list:
+            self._tell(state, outcome)
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """The value, or the exception raised; yields until there is one.
 
         Raises `guv.Timeout` after `timeout` seconds, or at once without `block`.
         """
-        outcome = self._outcome
-        if outcome is NOTHING:
+        outcome = self._state
+        if outcome.__class__ is not tuple:
             outcome = self._park(timeout) if block else NOTHING
             if outcome is NOTHING:
                 raise Timeout._stopped(timeout, None) if block else Timeout()
@@ -311,8 +307,8 @@ class AsyncResult(_Happening, Generic[T]):
 
     def wait(self, timeout: float | None = None) -> T | None:
         """Yield until something is set, for at most `timeout` seconds; the value, or None."""
-        outcome = self._outcome
-        if outcome is NOTHING:
+        outcome = self._state
+        if outcome.__class__ is not tuple:
             outcome = self._park(timeout)
         return None if outcome is NOTHING else outcome[0]
 
