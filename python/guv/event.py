@@ -64,9 +64,8 @@ class _Happening:
                 return state
         try:
             if timeout is None and current is not hub.main and current is not hub:
-                leave = hub.ready.popleft
                 while note[1] is NOTHING:
-                    there = leave()
+                    there = hub.ready.popleft()
                     if there.__class__ is Turn:
                         there = there.next()  # type: ignore[attr-defined]
                     there.switch()

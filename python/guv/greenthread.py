@@ -38,11 +38,11 @@ class GreenThread(greenlet, Generic[T]):
         "_error",     # what it ended with, or None
         "_links",     # who wants to know, in order: notes [greenlet, value, whether it takes the error] of those who
                       # wait, pairs (callback, whether it takes the error); None if there are none
-        "_name",      # what `name` was set to; unset before
         "_value",     # what the function returned
         "hub",        # whose loop it runs in; constant
-        "starter",    # the timer that will start it, for spawn_after
     )  # fmt: skip
+    # Few have more, in the dict of a greenlet, which is made when it is needed: `_name`, what `name` was set to, and
+    # `starter`, the timer that will start one of spawn_after.
 
     hub: AbstractHub
     starter: Timer
@@ -57,13 +57,17 @@ class GreenThread(greenlet, Generic[T]):
         self._call = None
         try:
             self._value = function(*args, **kwargs)
-            self._error: BaseException | None = None
         except BaseException as error:
-            self._error = error
+            self._error: BaseException | None = error
             self._value = cast(T, None)
-        self._finish()
-        if isinstance(self._error, SYSTEM_ERRORS) and hub_of(self).main is self:
-            raise self._error  # of a forked child: `guv.hubs.fork` ends the process
+            self._finish()
+            if isinstance(error, SYSTEM_ERRORS) and hub_of(self).main is self:
+                raise  # of a forked child: `guv.hubs.fork` ends the process
+        else:
+            self._error = None
+            self._call = _DONE
+            if self._links is not None:
+                self._finish()
 
     def _finish(self, report: bool = True) -> None:
         self._call = _DONE

@@ -209,10 +209,9 @@ class LightQueue(Generic[T]):
         self._getters.append(note)
         if timeout is not None or self.items or self._putters or current is hub.main or current is hub:
             return self._wait_to_get(hub, current, note, timeout)
-        leave = hub.ready.popleft
         try:
             while note[1] is NOTHING:
-                there = leave()
+                there = hub.ready.popleft()
                 if there.__class__ is Turn:
                     there = there.next()  # type: ignore[attr-defined]
                 there.switch()

@@ -77,9 +77,8 @@ class Semaphore:
             return self._taken_at_last(note, hub, current)
         try:
             if timeout is None and current is not hub.main and current is not hub:
-                leave = hub.ready.popleft
                 while note[1] is NOTHING:
-                    there = leave()
+                    there = hub.ready.popleft()
                     if there.__class__ is Turn:
                         there = there.next()  # type: ignore[attr-defined]
                     there.switch()
