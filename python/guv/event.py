@@ -13,9 +13,10 @@ from typing import Any, Generic, TypeVar
 from greenlet import getcurrent
 
 from ._originals import get_ident
-from .hubs.abc import AbstractHub, Turn
+from .hubs.abc import AbstractHub
 from .hubs.current import hub_of
 from .hubs.switch import unpark
+from .hubs.turn import Turn
 from .hubs.waiting import NOTHING, Note, park, resume
 from .timeout import Timeout
 

@@ -17,11 +17,12 @@ from greenlet import error as NotSwitchable
 
 from ._originals import monotonic_ns
 from .exceptions import HubClosedError, WrongThreadError
-from .hubs.abc import SYSTEM_ERRORS, AbstractHub, Timer
+from .hubs.abc import SYSTEM_ERRORS, AbstractHub
 from .hubs.current import get_hub, hub_of
 from .hubs.ident import minimal_ident
 from .hubs.switch import gyield, sleep_until, unpark
 from .hubs.timeout import Timeout
+from .hubs.timer import Timer
 from .hubs.waiting import NOTHING, Note, current_and_hub, park, resume
 
 P = ParamSpec("P")

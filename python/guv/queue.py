@@ -26,9 +26,10 @@ from greenlet import getcurrent, greenlet
 
 from ._originals import RLock as native_rlock
 from ._originals import get_ident
-from .hubs.abc import AbstractHub, Turn
+from .hubs.abc import AbstractHub
 from .hubs.current import hub_of
 from .hubs.switch import unpark
+from .hubs.turn import Turn
 from .hubs.waiting import NOTHING, Note, Waiters, park, remove, resume, serve
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from ._originals import get_ident
-from .hubs.abc import AbstractHub, Turn
+from .hubs.abc import AbstractHub
 from .hubs.current import hub_of
 from .hubs.switch import unpark
+from .hubs.turn import Turn
 from .hubs.waiting import NOTHING, Note, current_and_hub, park, remove, resume, serve
 
 

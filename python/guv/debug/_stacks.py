@@ -17,11 +17,12 @@ from greenlet import getcurrent, greenlet
 
 from .._originals import monotonic_ns
 from ..hubs import tracing
-from ..hubs.abc import AbstractHub, Timer
+from ..hubs.abc import AbstractHub
 from ..hubs.current import current_hub
 from ..hubs.deadlock import waits_for
 from ..hubs.descriptor import Crowd
 from ..hubs.timeout import Timeout
+from ..hubs.timer import Timer
 from ..hubs.wire import TIMER
 
 #: Whether the formatted lists show the stacks of those who wait.

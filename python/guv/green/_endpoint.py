@@ -19,10 +19,11 @@ from greenlet import getcurrent, greenlet
 
 from .._originals import RawSocket, monotonic_ns
 from ..const import READ, WRITE
-from ..hubs.abc import AbstractHub, Turn, oserror
+from ..hubs.abc import AbstractHub
 from ..hubs.current import hub_of
-from ..hubs.descriptor import Descriptor
+from ..hubs.descriptor import Descriptor, oserror
 from ..hubs.switch import park, trampoline, unpark, wait_armed
+from ..hubs.turn import Turn
 
 import _socket  # isort: skip
 

@@ -18,9 +18,9 @@ from typing import Any
 from greenlet import getcurrent
 
 from .._originals import monotonic_ns
-from ..hubs.abc import Turn
 from ..hubs.ident import waiting_hub
 from ..hubs.switch import unpark
+from ..hubs.turn import Turn
 from ._notes import Note, park, withdraw
 from .lock import ENDLESS, check_timeout, lock, resume
 

@@ -14,7 +14,7 @@ import ssl as _stdlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..hubs.abc import oserror
+from ..hubs.descriptor import oserror
 from . import names_of
 from ._endpoint import (
     Endpoint,

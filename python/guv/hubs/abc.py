@@ -26,7 +26,7 @@ from abc import ABCMeta, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -34,6 +34,10 @@ from .._originals import get_ident, monotonic_ns, thread_count
 from ..const import READ, WRITE
 from ..exceptions import DeadlockError, HubClosedError, WrongThreadError
 from .descriptor import Crowd, Descriptor, OwnDescriptor
+from .listener import AbstractListener as AbstractListener
+from .timer import AbstractTimer as AbstractTimer
+from .timer import Timer
+from .turn import Switchable, Turn
 from .wire import (
     ARM,
     CANCEL,
@@ -79,142 +83,7 @@ SYSTEM_ERRORS = (KeyboardInterrupt, SystemExit, SystemError)
 own_threads: list[Callable[[], int]] = []
 
 
-class Switchable(Protocol):
-    """What stands in `ready`: greenlets, and the hub's one `Turn`."""
-
-    def switch(self) -> Any: ...
-
-
-class AbstractTimer(metaclass=ABCMeta):
-    """What `schedule_call_global` returns."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def cancel(self) -> None:
-        """Forget the call, unless it has been made. Never yields; may be repeated."""
-
-
-class Timer(AbstractTimer):
-    """A call at a deadline."""
-
-    __slots__ = ("args", "call", "hub", "kwargs", "token")
-
-    hub: AbstractHub  # constant
-    call: Callable[..., object] | None  # None once it was made or cancelled
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any] | None  # None: there are none
-    token: int
-
-    @property
-    def pending(self) -> bool:
-        return self.call is not None
-
-    def cancel(self) -> None:
-        if self.call is not None:
-            self.call = None
-            self.hub.drop_timer(self.token, self)
-
-    def fire(self) -> None:
-        """The hub's way to make the call."""
-        call, self.call = self.call, None
-        if call is not None:
-            if self.kwargs is None:
-                call(*self.args)
-            else:
-                call(*self.args, **self.kwargs)
-
-
 _new_timer: Any = object.__new__
-
-
-class AbstractListener:
-    """A callback for the readiness of one descriptor in one direction; made by `hub.add`.
-
-    `cb` runs in the hub at each readiness until `hub.remove`; `tb` gets the OSError when the
-    descriptor is closed first.
-    """
-
-    __slots__ = ("args", "cb", "descriptor", "evtype", "fd", "greenlet", "hub", "tb")
-
-    def __init__(
-        self,
-        hub: AbstractHub,
-        evtype: int,
-        fd: int,
-        cb: Callable[..., object],
-        tb: Callable[[BaseException], object] | None,
-        args: tuple[Any, ...],
-    ) -> None:
-        self.hub: AbstractHub | None = hub
-        self.evtype = evtype
-        self.fd = fd
-        self.cb = cb
-        self.tb = tb
-        self.args = args
-        self.greenlet = getcurrent()
-        self.descriptor = hub.descriptor(fd)
-        self.descriptor.join(evtype, self)
-
-    def __repr__(self) -> str:
-        return f"<listener {self.evtype} of fd {self.fd} for {self.cb!r}>"
-
-    def __call__(self) -> None:
-        hub = self.hub
-        if hub is None:
-            return
-        if self.descriptor.error:
-            self.hub = None
-            if self.tb is not None:
-                self.tb(oserror(self.descriptor.error))
-            return
-        self.cb(*self.args)
-        if self.hub is not None:
-            self.descriptor = hub.descriptor(self.fd)  # that of a green socket, if it has been watched meanwhile
-            self.descriptor.join(self.evtype, self)
-            hub.arm(self.fd, self.evtype)
-
-
-class Turn:
-    """The entry at the end of each batch of ready greenlets: switching to it begins a turn.
-
-    It runs on the stack of the greenlet that parks, which saves a switch to the hub and back
-    for each turn, and any switch at all where that greenlet's own event comes first.
-
-    Everyone may treat it as one more greenlet of the queue. The hottest waits ask whether it is one and call `next`
-    themselves: a call site that only ever switches greenlets is specialised by the interpreter, 0.4 us cheaper.
-    """
-
-    __slots__ = ("hub",)
-
-    def __init__(self, hub: AbstractHub) -> None:
-        self.hub = hub
-
-    def switch(self) -> None:
-        self.next().switch()
-
-    def next(self) -> greenlet:
-        """Begin a turn, and say who goes on: the next greenlet, or the hub if it has calls to make."""
-        hub = self.hub
-        ready = hub.ready
-        if hub.due:  # a call has parked; the hub has more for this turn
-            ready.append(self)
-            return hub
-        try:
-            if not ready and not hub.calls:
-                hub.wait()
-            elif hub.unasked_turns:
-                hub.unasked_turns -= 1
-            else:
-                hub.look()
-        except BaseException:  # no stack left, no memory left: that greenlet's trouble, not the loop's end
-            ready.append(self)
-            raise
-        ready.append(self)
-        if hub.calls:
-            hub.due, hub.calls = hub.calls, hub.due
-            return hub
-        return ready.popleft()  # type: ignore[return-value]
 
 
 class AbstractHub(greenlet, metaclass=ABCMeta):
@@ -690,10 +559,3 @@ def current_thread_is(hub: AbstractHub) -> bool:
 
 def _foreign_threads() -> bool:
     return thread_count() > sum(count() for count in own_threads)
-
-
-def oserror(code: int) -> OSError:
-    """The exception for an errno."""
-    import os
-
-    return OSError(code, os.strerror(code))

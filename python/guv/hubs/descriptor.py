@@ -153,3 +153,8 @@ def is_still(fd: int, name: str) -> bool:
         return os.readlink(f"/proc/self/fd/{fd}") == name
     except OSError:
         return False
+
+
+def oserror(code: int) -> OSError:
+    """The exception for an errno."""
+    return OSError(code, os.strerror(code))

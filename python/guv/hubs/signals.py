@@ -39,8 +39,9 @@ from .._originals import (
     valid_signals,
 )
 from ..const import READ
-from .abc import AbstractHub, AbstractListener
+from .abc import AbstractHub
 from .descriptor import OwnDescriptor, is_still, set_aside
+from .listener import AbstractListener
 from .switch import unpark
 
 _PACKAGE = __name__.partition(".")[0]

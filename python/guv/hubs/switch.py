@@ -14,10 +14,11 @@ from greenlet import getcurrent, greenlet
 
 from .._originals import monotonic_ns
 from ..const import READ, WRITE
-from .abc import AbstractHub, Turn, oserror
+from .abc import AbstractHub
 from .current import hub_of
-from .descriptor import Descriptor
+from .descriptor import Descriptor, oserror
 from .timeout import Timeout
+from .turn import Turn
 from .wire import ARM
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from greenlet import getcurrent, gettrace, greenlet, settrace
 
 from .._originals import monotonic_ns, thread_local
-from .abc import Turn
 from .current import get_hub
+from .turn import Turn
 
 Tracer = Callable[[str, "tuple[greenlet, greenlet]"], object]
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from greenlet import getcurrent, greenlet
 
 from .._originals import monotonic_ns
-from ..hubs.abc import AbstractHub, Turn
+from ..hubs.abc import AbstractHub
 from ..hubs.current import hub_of
 from ..hubs.switch import gyield
+from ..hubs.turn import Turn
 
 #: Greenlets in `wait_all_blocked`: they count as blocked for one another.
 _watching: set[greenlet] = set()

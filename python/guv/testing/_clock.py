@@ -17,8 +17,9 @@ from typing import Any, cast
 
 from .._originals import get_ident, monotonic_ns
 from ..debug._modules import replace_in_modules
-from ..hubs.abc import AbstractHub, Timer
+from ..hubs.abc import AbstractHub
 from ..hubs.current import get_hub
+from ..hubs.timer import Timer
 from ..hubs.wire import CANCEL, IS_TIMER, TIMER
 from ._blocked import holding
 

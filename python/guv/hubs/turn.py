@@ -1,0 +1,58 @@
+"""How a turn of the loop begins: by switching to the entry at the end of the batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from greenlet import greenlet
+
+if TYPE_CHECKING:
+    from .abc import AbstractHub
+
+
+class Switchable(Protocol):
+    """What stands in `ready`: greenlets, and the hub's one `Turn`."""
+
+    def switch(self) -> Any: ...
+
+
+class Turn:
+    """The entry at the end of each batch of ready greenlets: switching to it begins a turn.
+
+    It runs on the stack of the greenlet that parks, which saves a switch to the hub and back
+    for each turn, and any switch at all where that greenlet's own event comes first.
+
+    Everyone may treat it as one more greenlet of the queue. The hottest waits ask whether it is one and call `next`
+    themselves: a call site that only ever switches greenlets is specialised by the interpreter, 0.4 us cheaper.
+    """
+
+    __slots__ = ("hub",)
+
+    def __init__(self, hub: AbstractHub) -> None:
+        self.hub = hub
+
+    def switch(self) -> None:
+        self.next().switch()
+
+    def next(self) -> greenlet:
+        """Begin a turn, and say who goes on: the next greenlet, or the hub if it has calls to make."""
+        hub = self.hub
+        ready = hub.ready
+        if hub.due:  # a call has parked; the hub has more for this turn
+            ready.append(self)
+            return hub
+        try:
+            if not ready and not hub.calls:
+                hub.wait()
+            elif hub.unasked_turns:
+                hub.unasked_turns -= 1
+            else:
+                hub.look()
+        except BaseException:  # no stack left, no memory left: that greenlet's trouble, not the loop's end
+            ready.append(self)
+            raise
+        ready.append(self)
+        if hub.calls:
+            hub.due, hub.calls = hub.calls, hub.due
+            return hub
+        return ready.popleft()  # type: ignore[return-value]
