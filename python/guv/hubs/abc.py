@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 POLL_INTERVAL = 50_000
 
 #: Short turns in which a busy hub may not even look at the clock.
-MAX_STRIDE = 8
+MAX_STRIDE = 4
 
 #: Nanoseconds of silence after which a hub asks itself whether anything can happen any more.
 DEADLOCK_PATIENCE = 10_000_000
