@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 STAMP := $(VENV)/.ready
 GO_SOURCES := go.mod go.sum $(shell find pyext hub trampoline -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
-.PHONY: all setup ext demo test test-go test-py test-slow reference lint fmt check wheel smoke bench bench-compare compat clean help
+.PHONY: all setup ext demo test test-go test-py test-slow soak reference lint fmt check wheel smoke bench bench-compare compat clean help
 
 all: ext lint test
 
@@ -62,6 +62,11 @@ endif
 
 reference: ext ## write docs/reference.md from the docstrings
 	$(PY) tools/make_reference.py
+
+SECONDS ?= 600
+SOAK_ARGS ?=
+soak: ext ## everything at once for SECONDS=600: sockets, forks, programs, signals, lookups, threads; SOAK_ARGS=--seed N
+	PYTHONPATH=python $(PY) -W ignore tools/soak.py --seconds $(SECONDS) $(SOAK_ARGS)
 
 # ---- code style and types
 

@@ -110,6 +110,189 @@ def test_fork_inGreenlet_onlyItGoesOnAndItsEndEndsTheChild(script: Any) -> None:
     assert script(HEAD + _flat(code)) == "child works\nparent goes on\nmain goes on\n"
 
 
+def test_fork_inGreenletOfAChildsGreenlet_nestedDeep_eachEndsWithItsOwnStatus(script: Any) -> None:
+    code = """
+    def nest(depth):
+        guv.sleep(.001)
+        pid = os.fork()
+        if not pid:
+            work()
+            if depth:
+                guv.spawn(nest, depth - 1).wait() if depth % 2 else nest(depth - 1)
+            os._exit(depth)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == depth
+        work()
+    guv.spawn(nest, 9).wait()
+    """
+    script(HEAD + _flat(code))
+
+
+def test_fork_ofABusyHub_childHasItselfOnlyAndParentGoesOn(script: Any) -> None:
+    code = """
+    import resource, time
+    pairs = [socket.socketpair() for _ in range(1000)]
+    echoes = [guv.spawn(lambda b=b: b.sendall(b.recv(9))) for _, b in pairs]
+    sleepers = [guv.spawn_after(60, print, "never") for _ in range(1000)]
+    late = []
+    soon = [guv.spawn_after(.05, late.append, i) for i in range(100)]
+    found = [guv.spawn(socket.getaddrinfo, "localhost", port) for port in range(1, 200)]
+    guv.sleep(0)                               # the names are being looked up
+    def look():
+        guv.sleep(.1)
+        assert not late                        # nobody else's timers
+        a, b = pairs[0]
+        work()
+        assert socket.getaddrinfo("localhost", 80)
+        import threading
+        threads = [threading.Thread(target=work) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        reap(child(work))
+        for a, _ in pairs[:100]:
+            a.close()                          # the parent's registrations stay
+    children = [child(look) for _ in range(2)]
+    for pid in children:
+        reap(pid)
+    for a, b in pairs:
+        a.sendall(b"parent")
+    for (a, b), g in zip(pairs, echoes):
+        g.wait()
+        assert a.recv(9) == b"parent"
+    for g in found:
+        assert g.wait()
+    for g in soon:
+        g.wait()
+    assert late == list(range(100))
+    for g in sleepers:
+        g.kill()
+    for a, b in pairs:
+        a.close()
+        b.close()
+    """
+    script(HEAD + _flat(code))
+
+
+def test_fork_ofAThreadWithAHub_childIsThatThread(script: Any) -> None:
+    code = """
+    import warnings
+    warnings.simplefilter("ignore")            # a real thread: Python 3.12 rightly warns
+    from guv._originals import start_new_thread, allocate_lock
+    done = allocate_lock()
+    done.acquire()
+    results = []
+    def other():
+        guv.sleep(.001)
+        pid = os.fork()
+        if not pid:
+            work()
+            os._exit(5)
+        results.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        done.release()
+    work()
+    guv.spawn(guv.sleep, 99)
+    start_new_thread(other, ())
+    done.acquire()
+    assert results == [5]
+    work()
+    """
+    script(HEAD + _flat(code))
+
+
+def test_fork_largeHeap_isNotCopied(script: Any) -> None:
+    code = """
+    heap = [[i] for i in range(300_000)]       # 20 MB and more
+    parked = [guv.spawn(guv.sleep, 99) for _ in range(100)]
+    guv.sleep(.001)
+    def private():
+        with open("/proc/self/smaps_rollup") as smaps:
+            return sum(int(line.split()[1]) for line in smaps if line.startswith("Private_Dirty"))
+    def look():
+        assert private() < 8_000, private()
+    reap(child(look))
+    """
+    script(HEAD + _flat(code))
+
+
+def test_forkpty_andPtyFork_childTalksOverTheTerminal(script: Any) -> None:
+    code = """
+    import pty
+    work()
+    for fork in os.forkpty, pty.fork:
+        pid, fd = fork()
+        if not pid:
+            work()
+            line = os.read(0, 99)
+            os.write(1, b"got " + line)
+            os._exit(0)
+        os.write(fd, b"line\n")
+        said = b""
+        while b"got line" not in said:
+            said += os.read(fd, 99)
+        reap(pid)
+        os.close(fd)
+    """
+    script(HEAD + _flat(code))
+
+
+def test_fork_childExecs_inheritsNoneOfGuvsDescriptors(script: Any) -> None:
+    code = """
+    work()
+    program = "import os; print(sorted(int(fd) for fd in os.listdir('/proc/self/fd')))"
+    pid = os.fork()
+    if not pid:
+        work()
+        os.execv(sys.executable, [sys.executable, "-S", "-E", "-c", program])
+    reap(pid)
+    import subprocess
+    assert subprocess.run([sys.executable, "-S", "-E", "-c", program], stdout=1, close_fds=False).returncode == 0
+    """
+    assert script(HEAD + _flat(code)) == "[0, 1, 2, 3]\n" * 2  # 3 is listdir's own
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["fork", pytest.param("forkserver", marks=pytest.mark.slow), pytest.param("spawn", marks=pytest.mark.slow)],
+)
+def test_multiprocessing_startMethod_processesAndPoolWork(script: Any, method: str) -> None:
+    code = """
+    import multiprocessing, warnings
+    warnings.simplefilter("ignore")            # a pool has threads, and forks
+    def square(n):
+        guv.sleep(.0001)
+        return n * n
+    def talk(connection):
+        connection.send(connection.recv() + 1)
+        work()
+    if __name__ == "__main__":
+        work()
+        context = multiprocessing.get_context(sys.argv[1])
+        ours, theirs = context.Pipe()
+        process = context.Process(target=talk, args=(theirs,))
+        process.start()
+        ours.send(41)
+        assert ours.recv() == 42
+        process.join()
+        assert process.exitcode == 0
+        ticks = []
+        def tick():
+            while True:
+                guv.sleep(.001)
+                ticks.append(1)
+        ticker = guv.spawn(tick)
+        with context.Pool(2) as pool:          # under load: several greenlets use it at once
+            users = [guv.spawn(pool.map, square, range(i, i + 50), 5) for i in range(8)]
+            for i, user in enumerate(users):
+                assert user.wait() == [n * n for n in range(i, i + 50)]
+        ticker.kill()
+        assert len(ticks) > 3
+        ours.close()
+        theirs.close()
+    """
+    script(HEAD + _flat(code), method)
+
+
 def test_fork_greenletOfChildExits_statusIsTheChilds(script: Any) -> None:
     code = """
     def forker():

@@ -80,6 +80,7 @@ def _end_of_process() -> greenlet:
     while root.parent is not None:
         root = root.parent
     end = greenlet(_end, root)
+    _kept.append(end)  # a child of this process gets another one, and must not end by the end of this
     end.switch(here)
     return end
 
