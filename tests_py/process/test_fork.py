@@ -226,7 +226,7 @@ def test_forkpty_andPtyFork_childTalksOverTheTerminal(script: Any) -> None:
             line = os.read(0, 99)
             os.write(1, b"got " + line)
             os._exit(0)
-        os.write(fd, b"line\n")
+        os.write(fd, b"line\\n")
         said = b""
         while b"got line" not in said:
             said += os.read(fd, 99)
