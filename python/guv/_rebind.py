@@ -33,6 +33,7 @@ from typing import Any
 PRIVATE = "_guv_private."
 
 _CO_OPTIMIZED = 1
+_STARTERS = frozenset({"start_new_thread", "start_new", "start_joinable_thread"})
 _INERT = frozenset(
     {FunctionType, CodeType, WrapperDescriptorType, MethodDescriptorType, GetSetDescriptorType, MemberDescriptorType,
      BuiltinMethodType, MethodType, staticmethod, classmethod, property}
@@ -221,7 +222,10 @@ class _Walk:
                             attributes[key] = new[id(value)]
 
     def in_loose(self, found: list[Any], objects: list[Any]) -> None:
-        """Dicts, lists, deques and sets, unless they belong to guv."""
+        """Dicts, lists, deques and sets, unless they belong to guv.
+
+        Functions that start threads stay: who keeps them in a table wants threads of the operating system.
+        """
         if not found:
             return
         wanted = {id(each) for each in found}
@@ -231,9 +235,10 @@ class _Walk:
             if kind not in _INERT and is_private(_module_of(kind)):
                 kept.update(wanted.intersection(map(id, gc.get_referents(each))))
         keyword_defaults = {id(f.__kwdefaults__) for f in self.functions}
-        new = self.new
+        starters = {id(old) for old in self.old if type(old) is BuiltinMethodType and old.__name__ in _STARTERS}
+        everything, new = self.new, {key: stand_in for key, stand_in in self.new.items() if key not in starters}
         for each in found:
-            if id(each) in kept or each is new or each is self.old or id(each) in keyword_defaults:
+            if id(each) in kept or each is everything or each is self.old or id(each) in keyword_defaults:
                 continue
             if type(each) is dict:
                 for key, value in list(each.items()):
