@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import ssl as _stdlib
 from collections.abc import Callable
+from fcntl import ioctl as _ioctl
+from termios import FIONREAD
 from typing import Any, TypeVar
 
 from ..hubs.descriptor import oserror
@@ -30,13 +32,16 @@ Result = TypeVar("Result")
 SSLError = _stdlib.SSLError
 SSLWantReadError = _stdlib.SSLWantReadError
 SSLWantWriteError = _stdlib.SSLWantWriteError
+_ZERO = bytes(4)
+_RECORD = 16384  # bytes of plain text in a TLS record, at most
 SSL_ERROR_EOF = int(_stdlib.SSL_ERROR_EOF)
 
 
-def _until_done(self: Any, what: str, call: Callable[..., Result], *args: Any) -> Result:
+def _until_done(self: Any, what: str, call: Callable[..., Result], *args: Any, wait: bool = False) -> Result:
     """Call `call(*args)`, a method of the socket's TLS layer, until it need not wait.
 
-    `what` names the operation in the TimeoutError. One timeout is for all the waits of a call.
+    With `wait` there is nothing to read yet, and the first call is made when there is. `what` names the operation
+    in the TimeoutError. One timeout is for all the waits of a call.
     """
     endpoint = self._closed
     if endpoint.__class__ is not Endpoint:
@@ -44,21 +49,24 @@ def _until_done(self: Any, what: str, call: Callable[..., Result], *args: Any) -
     if not endpoint.nonblocking and endpoint.fd >= 0:
         make_nonblocking(self, endpoint)
     due = 0
+    parking = wait_readable
     while True:
+        if not wait:
+            try:
+                return call(*args)
+            except SSLWantReadError:
+                if endpoint.timeout == 0.0:
+                    raise
+                endpoint.readable = False
+                parking = wait_readable
+            except SSLWantWriteError:
+                if endpoint.timeout == 0.0:
+                    raise
+                endpoint.writable = False
+                parking = wait_writable
+        wait = False
         try:
-            return call(*args)
-        except SSLWantReadError:
-            if endpoint.timeout == 0.0:
-                raise
-            endpoint.readable = False
-            wait = wait_readable
-        except SSLWantWriteError:
-            if endpoint.timeout == 0.0:
-                raise
-            endpoint.writable = False
-            wait = wait_writable
-        try:
-            due = wait(endpoint, due)
+            due = parking(endpoint, due)
         except TimeoutError:
             raise TimeoutError(f"{what} operation timed out") from None
         if endpoint.error:  # OpenSSL would use the number, maybe another file's
@@ -71,14 +79,35 @@ def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:
     layer = self._sslobj
     if layer is None:
         raise ValueError("Read on closed or unwrapped SSL socket.")
+    endpoint = self._closed
+    if endpoint.__class__ is not Endpoint:
+        endpoint = adopt(self)
+    if len > _RECORD:
+        len = _RECORD  # no call gives more, and room for more would have to be made first
+    # Where nothing is there OpenSSL would only find that out, and its error takes longer to make than all the rest.
+    wait = not endpoint.readable and endpoint.timeout != 0.0 and not layer.pending()
     try:
-        if buffer is None:
-            return _until_done(self, "The read", layer.read, len)
-        return _until_done(self, "The read", layer.read, len, buffer)
+        data: Any = None
+        if not wait and endpoint.nonblocking:
+            try:
+                data = layer.read(len) if buffer is None else layer.read(len, buffer)
+            except SSLWantReadError:
+                if endpoint.timeout == 0.0:
+                    raise
+                endpoint.readable = False
+                wait = True
+            except SSLWantWriteError:  # from the start, then
+                pass
+        if data is None:
+            args = (len,) if buffer is None else (len, buffer)
+            data = _until_done(self, "The read", layer.read, *args, wait=wait)
     except SSLError as error:
         if error.args[0] == SSL_ERROR_EOF and self.suppress_ragged_eofs:
             return b"" if buffer is None else 0
         raise
+    if data and endpoint.drains and not layer.pending() and _ioctl(endpoint.fd, FIONREAD, _ZERO) == _ZERO:
+        endpoint.readable = False  # an event will say when there is more
+    return data
 
 
 def write(self: Any, data: Any) -> int:
@@ -98,7 +127,32 @@ def send(self: Any, data: Any, flags: int = 0) -> int:
         return _stdlib.socket.send(self, data, flags)  # type: ignore[attr-defined, no-any-return]
     if flags != 0:
         raise ValueError(f"non-zero flags not allowed in calls to send() on {self.__class__}")
+    endpoint = self._closed
+    if endpoint.__class__ is Endpoint and endpoint.nonblocking:
+        try:
+            return layer.write(data)  # type: ignore[no-any-return]
+        except (SSLWantReadError, SSLWantWriteError):
+            if endpoint.timeout == 0.0:
+                raise
     return _until_done(self, "The write", layer.write, data)  # type: ignore[no-any-return]
+
+
+def sendall(self: Any, data: Any, flags: int = 0) -> None:
+    """As `SSLSocket.sendall`; yields while the socket's buffer is full. The timeout is for each piece."""
+    self._checkClosed()
+    if self._sslobj is None:
+        _stdlib.socket.sendall(self, data, flags)  # type: ignore[attr-defined]
+        return
+    if flags != 0:
+        raise ValueError(f"non-zero flags not allowed in calls to sendall() on {self.__class__}")
+    sent = 0
+    if data.__class__ is bytes:
+        sent = self.send(data) if data else 0
+        if sent == len(data):
+            return
+    with memoryview(data) as view, view.cast("B") as whole:
+        while sent < len(whole):
+            sent += self.send(whole[sent:])
 
 
 def do_handshake(self: Any, block: bool = False) -> None:
@@ -129,7 +183,7 @@ def unwrap(self: Any) -> Any:
     return plain
 
 
-_METHODS = (read, write, send, do_handshake, unwrap)
+_METHODS = (read, write, send, sendall, do_handshake, unwrap)
 
 PATCHES: list[tuple[str, str, Any]] = [("ssl", f"SSLSocket.{method.__name__}", method) for method in _METHODS]
 

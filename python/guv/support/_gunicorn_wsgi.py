@@ -52,7 +52,7 @@ class GunicornServer(WSGIServer):
 
     def connection_environ(self, client_sock: Any, address: Any) -> Environ:
         environ = super().connection_environ(client_sock, address)
-        environ["guv.trusted"] = self._trusted is None or _within(environ["REMOTE_ADDR"], self._trusted)
+        environ["guv.trusted"] = self._trusted is None or _within(environ.get("REMOTE_ADDR", ""), self._trusted)
         return environ
 
     def begin_request(self, handler: WSGIHandler) -> int | None:
@@ -103,7 +103,7 @@ class GunicornServer(WSGIServer):
         self._worker.log.warning("%s: %s", environ.get("REQUEST_URI"), text)
 
     def log_refusal(self, handler: WSGIHandler, error: BadRequest) -> None:
-        self._worker.log.warning("Invalid request from ip=%s: %s", handler.environ["REMOTE_ADDR"], error)
+        self._worker.log.warning("Invalid request from ip=%s: %s", handler.environ.get("REMOTE_ADDR", ""), error)
 
 
 def _version() -> str:

@@ -36,7 +36,7 @@ class WSGIHandler:
         "_short",        # a head of no more bytes is within all limits on sizes, and may be remembered
         "address",
         "buffer",        # received but not used yet
-        "environ",       # what is the same for each request of the connection
+        "environ",       # what each request of the connection has beside the server's environ
         "idle",          # it waits for the next request to begin
         "limits",
         "requests",      # so far, if there is a limit
@@ -170,7 +170,8 @@ class WSGIHandler:
             if not buffer:
                 return None
             end = buffer.find(b"\r\n\r\n")
-        environ = self.environ.copy()
+        environ = self.server.environ.copy()
+        environ.update(self.environ)
         is_11, length, keep = parse_head(buffer[:end], environ, self.limits)
         self.buffer = buffer[end + 4 :]
         if length:
@@ -183,7 +184,7 @@ class WSGIHandler:
             start = buffer.find(b"\r\n")
             fields = buffer[start:]
             if fields == self._seen:
-                self._repeated = Repeated(buffer[:start], fields, environ.copy(), is_11, keep)
+                self._repeated = Repeated(buffer[:start], self._seen, environ.copy(), is_11, keep)
             else:
                 self._seen = fields
                 self._repeated = None

@@ -89,8 +89,8 @@ class WSGIServer(Server):
     # ---- what the handlers ask for ----
 
     def connection_environ(self, client_sock: Any, address: Any) -> Environ:
-        """What the environ of every request on a connection begins with."""
-        environ = self.environ.copy()
+        """What the environ of every request on a connection has beside `environ`."""
+        environ: Environ = {}
         if client_sock.family in _INTERNET:
             environ["REMOTE_ADDR"] = address[0]
             environ["REMOTE_PORT"] = str(address[1])
