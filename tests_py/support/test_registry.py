@@ -104,3 +104,18 @@ def test_support_module_of_another_package_is_found_by_its_entry_point(script: S
         )
         == "True\n"
     )
+
+
+def test_report_of_the_patcher_lists_libraries(script: Script) -> None:
+    assert (
+        script(
+            """
+        import guv, guv.patcher, sqlite3
+        guv.monkey_patch()
+        libraries = guv.patcher.report().libraries
+        print(libraries["sqlite3"], libraries["psycopg2"])
+        print("  sqlite3: active" in str(guv.patcher.report()))
+        """
+        )
+        == "active waits for the import\nTrue\n"
+    )

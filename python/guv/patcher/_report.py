@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .. import support
+
 
 class Report:
     """Names are dotted, the module first: ``"time.sleep"``, ``"socket.socket.recv"``."""
@@ -15,6 +17,11 @@ class Report:
         self.rebound: list[str] = []
         #: what still holds the blocking object
         self.missed: list[str] = []
+
+    @property
+    def libraries(self) -> dict[str, str]:
+        """For each library of `guv.support`: ``active``, ``waits for the import``, or why it could not be applied."""
+        return support.report()
 
     def touched(self) -> set[str]:
         """The modules in which something was replaced; of classes, those that define them."""
@@ -38,6 +45,9 @@ class Report:
             if names:
                 lines.append(f"{title}:")
                 lines += [f"  {name}" for name in names]
+        if self.libraries:
+            lines.append("libraries of guv.support:")
+            lines += [f"  {name}: {state}" for name, state in self.libraries.items()]
         return "\n".join(lines) or "nothing is patched"
 
     def __repr__(self) -> str:
