@@ -100,7 +100,7 @@ def test_hubBlockingDetection_turnedOff_reportsNothingAndLeavesNoThreadOrDescrip
             return [f.name for f in found if "pipe:" in os.readlink(f.path)]
     before = pipes()
     for _ in range(3):
-        guv.debug.hub_blocking_detection(True, 0.01, note)
+        guv.debug.hub_blocking_detection(True, 20, note)
         guv.debug.hub_blocking_detection(True, 10, note)     # in place of the first
         guv.debug.hub_blocking_detection(False)
         guv.debug.hub_blocking_detection()
@@ -175,7 +175,7 @@ def test_environment_GUV_BLOCKED_MS_printsTheStackOrRefusesTheValue(script: Any,
     guv.gyield()
     def block():
         from guv._originals import time_sleep
-        for _ in range(20): time_sleep(0.05)
+        for _ in range(8): time_sleep(0.05)
     guv.spawn(block).wait()
     """
     environment["GUV_BLOCKED_MS"] = "50"
