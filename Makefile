@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 STAMP := $(VENV)/.ready
 GO_SOURCES := go.mod go.sum $(shell find pyext hub trampoline -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
-.PHONY: all setup ext demo test test-go test-py test-slow soak reference lint fmt check wheel smoke bench bench-compare compat clean help
+.PHONY: all setup ext demo test test-go test-py test-slow soak reference lint fmt check wheel smoke bench bench-compare compat fuzz clean help
 
 all: ext lint test
 
@@ -97,6 +97,14 @@ check: lint wheel ## all of CI: lint, sdist, wheel, Go tests, Python tests again
 
 smoke: $(STAMP) ## for each other Python on this machine: build, install, run a few threads and a fork
 	tools/smoke_others.sh "$(PYTHON)"
+
+FUZZ_SECONDS ?= 120
+
+fuzz: ext ## fuzz whole HTTP and WebSocket connections by atheris, FUZZ_SECONDS for each; inputs that fail stay in build/fuzz
+	$(BIN)/pip install -q "atheris>=2.3"
+	@mkdir -p build/fuzz/http build/fuzz/websocket
+	cd build/fuzz && $(PY) ../../tests_py/fuzz/fuzz_connections.py http http -dict=../../tests_py/fuzz/http.dict -max_len=1000 -max_total_time=$(FUZZ_SECONDS)
+	cd build/fuzz && $(PY) ../../tests_py/fuzz/fuzz_connections.py websocket websocket -max_len=1000 -max_total_time=$(FUZZ_SECONDS)
 
 # ---- measurements
 

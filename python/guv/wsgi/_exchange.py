@@ -234,7 +234,10 @@ class Exchange:
         else:
             body = self._frame(body)
         if size <= _JOINED:
-            handler.send(data + body)
+            try:
+                handler.transmit(handler.sock, data + body, 0)
+            except OSError as error:
+                raise ClientDisconnected(f"the peer is gone: {error}") from error
         else:
             handler.expect_long(handler.limits.send_timeout)
             handler.send(data)

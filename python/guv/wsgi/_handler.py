@@ -32,7 +32,6 @@ class WSGIHandler:
         "_receive",      # the transport's call, which is made for each request
         "_repeated",     # what the last requests had in common, or None
         "_seen",         # the header lines of the last request
-        "_send",
         "_short",        # a head of no more bytes is within all limits on sizes, and may be remembered
         "address",
         "buffer",        # received but not used yet
@@ -42,6 +41,7 @@ class WSGIHandler:
         "requests",      # so far, if there is a limit
         "server",
         "sock",
+        "transmit",      # the transport's call for output; `send` turns its errors into ClientDisconnected
         "transport",
     )  # fmt: skip
 
@@ -56,7 +56,7 @@ class WSGIHandler:
         self._changed = False
         self.transport: Transport = transport_for(client_sock)
         self._receive = self.transport.receive
-        self._send = self.transport.send
+        self.transmit = self.transport.send
         self._seen = b""
         self._repeated: Repeated | None = None
         self._short = min(self.limits.request_line, self.limits.header_line, self.limits.head, LONGEST)
@@ -95,9 +95,12 @@ class WSGIHandler:
         repeated = self._repeated
         try:
             if repeated is not None:
-                start = buffer.find(b"\r\n")
-                if buffer[start:] == repeated.fields and start > 0 and len(buffer) <= self._short:
-                    environ = repeated.environ(buffer[:start])
+                if buffer == repeated.request:
+                    environ = repeated.template.copy()
+                else:
+                    start = buffer.find(b"\r\n")
+                    if buffer[start:] == repeated.fields and start > 0 and len(buffer) <= self._short:
+                        environ = repeated.environ(buffer[:start])
             if environ is not None and repeated is not None:
                 self.buffer = b""
                 exchange = Exchange(self, environ, repeated.is_11, repeated.keep, NO_BODY)
@@ -110,13 +113,17 @@ class WSGIHandler:
             self.refuse(error)
             return False
         server = self.server
-        count = server.begin_request(self)
-        if count is not None and self.limits.requests is not None and count >= self.limits.requests:
-            exchange.keep = False
+        if server.asks_before:
+            count = server.begin_request(self)
+            if count is not None and self.limits.requests is not None and count >= self.limits.requests:
+                exchange.keep = False
         try:
             exchange.serve(server.application)
         finally:
-            server.end_request(exchange)
+            if server.tells_after:
+                server.end_request(exchange)
+            else:
+                server.requests += 1
         keep = exchange.keep if exchange.input is NO_BODY else self._end_body(exchange)
         if keep and self._changed:
             self._changed = False
@@ -133,7 +140,7 @@ class WSGIHandler:
         Raises `ClientDisconnected`.
         """
         try:
-            self._send(self.sock, data, MSG_MORE if more else 0)
+            self.transmit(self.sock, data, MSG_MORE if more else 0)
         except OSError as error:
             raise ClientDisconnected(f"the peer is gone: {error}") from error
 

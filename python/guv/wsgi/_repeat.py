@@ -15,26 +15,26 @@ LONGEST = 2048  # bytes of a head that a connection remembers
 class Repeated:
     """The head of a request without a body, whose header lines came twice in a row."""
 
-    __slots__ = ("_environ", "_line", "_version", "fields", "is_11", "keep")
+    __slots__ = ("_version", "fields", "is_11", "keep", "request", "template")
 
     def __init__(self, line: bytes, fields: bytes, environ: Environ, is_11: bool, keep: bool) -> None:
         #: from the end of the request line to that of the empty line
         self.fields = fields
         self.is_11 = is_11
         self.keep = keep
-        self._line = line
+        #: a whole request of this kind
+        self.request = line + fields
+        #: the environ of `request`, to be copied
+        self.template = environ
         self._version = line[line.rindex(b" ") :]
-        self._environ = environ
 
     def environ(self, line: bytes) -> Environ | None:
         """The environ of a request with these fields and another request line; None if that changes what they mean.
 
         Raises `BadRequest`.
         """
-        environ = self._environ.copy()
-        if line == self._line:
-            return environ
         if not line.endswith(self._version):
             return None
+        environ = self.template.copy()
         parse_request_line(line.decode("latin-1"), environ)
         return environ if environ["REQUEST_URI"][:1] == "/" else None

@@ -66,6 +66,10 @@ class WSGIServer(Server):
         #: requests answered so far
         self.requests = 0
         self.environ = self._server_environ(environ or {})
+        #: whether `begin_request` has anything to do
+        self.asks_before = self.limits.requests is not None or type(self).begin_request is not WSGIServer.begin_request
+        #: whether `end_request` does more than count
+        self.tells_after = access_log is not None or type(self).end_request is not WSGIServer.end_request
 
     def handle(self, client_sock: Any, address: Any) -> None:
         """Serve one connection until it ends. Yields."""
