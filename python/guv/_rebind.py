@@ -50,6 +50,20 @@ class Pair:
         self.new = new
 
 
+class PerClass:
+    """A replacement that is made for each class that it is put into, since it calls what it replaces there."""
+
+    __slots__ = ("make",)
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self.make = make
+
+
+def install(owner: Any, name: str, new: Any) -> None:
+    """Let `new` stand as `owner`.`name`."""
+    setattr(owner, name, new.make(vars(owner)[name]) if isinstance(new, PerClass) else new)
+
+
 class Rebound:
     """What a `rebind` did: names like ``"module.attribute"``."""
 

@@ -109,7 +109,7 @@ def test_green_modules_yield_without_a_patch(script: Script) -> None:
         ):
             before = ticks[0]
             wait()
-            assert ticks[0] - before >= 3, wait
+            assert ticks[0] > before, wait
         print(guv.patcher.is_monkey_patched("time"), "green" in repr(clock.sleep), ssl.SSLContext.__name__)
     """)
     assert out == "False False SSLContext\n"

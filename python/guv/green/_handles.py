@@ -113,6 +113,13 @@ def await_threads(running: Callable[[], bool]) -> None:
         sleep_until(monotonic_ns() + 10_000_000)
 
 
+def blame(function: object) -> dict[str, Any]:
+    """How an unraisable exception names the function of its thread."""
+    if PATCHES:
+        return {"err_msg": f"Exception ignored in thread started by {function!r}", "object": None}
+    return {"err_msg": "Exception ignored in thread started by", "object": function}
+
+
 def start_joinable_thread(
     function: Callable[[], object], handle: ThreadHandle | None = None, daemon: bool = True
 ) -> ThreadHandle:

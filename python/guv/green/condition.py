@@ -121,21 +121,6 @@ def notify(self: Any, n: int = 1) -> None:
         n -= 1
 
 
-def event_set(self: Any) -> None:
-    """As `threading.Event.set`. Yields only while another thread of the system has the event's lock."""
-    condition = self._cond
-    with condition:
-        self._flag = True
-        if condition._waiters:
-            condition.notify_all()
-
-
-def event_clear(self: Any) -> None:
-    """As `threading.Event.clear`. A single store needs no lock: never yields."""
-    self._flag = False
-
-
 PATCHES: list[tuple[str, str, Any]] = [
     ("threading", f"Condition.{method.__name__}", method) for method in (__enter__, __exit__, wait, notify)
 ]
-PATCHES += ("threading", "Event.set", event_set), ("threading", "Event.clear", event_clear)

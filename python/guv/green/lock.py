@@ -29,6 +29,10 @@ from ..hubs.switch import unpark
 ENDLESS = 4e9
 
 
+class Bell(list[Any]):
+    """The note of a native thread: its bell. No plain list: late patching looks into those for locks to replace."""
+
+
 def check_timeout(blocking: bool, timeout: float) -> None:
     """Raise what the native `acquire` raises for such arguments."""
     native_lock().acquire(blocking, timeout)
@@ -167,7 +171,7 @@ class lock:
         """Block the thread; for those that have no hub."""
         bell = native_lock()
         bell.acquire()
-        note: list[Any] = [bell]
+        note: list[Any] = Bell((bell,))
         self._waiters.append(note)
         if self._bit.acquire(False):
             self._withdraw(note)

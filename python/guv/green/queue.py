@@ -17,8 +17,9 @@ from .._originals import allocate_lock as native_lock
 from .._originals import monotonic_ns
 from ..hubs.ident import waiting_hub
 from ..hubs.switch import unpark
-from . import names_of
+from . import names_of, primitives
 from ._notes import Note, park, withdraw
+from ._readiness import be_fair
 from .lock import check_timeout, resume
 
 
@@ -68,7 +69,10 @@ class SimpleQueue:
             deadline = monotonic_ns() + int(timeout * 1e9)
         while True:
             try:
-                return self._items.popleft()
+                item = self._items.popleft()
+                if block:
+                    be_fair()  # a worker that always finds work must not keep the others from running
+                return item
             except IndexError:
                 if not block:
                     raise Empty from None
@@ -158,6 +162,11 @@ def adopt(native: Any) -> SimpleQueue:
 _NativeQueue = _queue.SimpleQueue  # type: ignore[attr-defined]
 TWINS = {_NativeQueue: adopt}
 # `Empty` stays what it is when `_queue` is imported anew.
-PATCHES = [("_queue", "Empty", Empty), ("_queue", "SimpleQueue", SimpleQueue), ("queue", "SimpleQueue", SimpleQueue)]
+PATCHES = [
+    ("_queue", "Empty", Empty),
+    ("_queue", "SimpleQueue", SimpleQueue),
+    ("queue", "SimpleQueue", SimpleQueue),
+    *primitives.QUEUE,
+]
 
 __getattr__ = names_of("queue")

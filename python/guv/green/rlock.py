@@ -18,7 +18,7 @@ from .._originals import get_ident as native_ident
 from .._originals import monotonic_ns
 from ..hubs.ident import get_ident, waiting_hub
 from ..hubs.switch import unpark
-from .lock import ENDLESS, check_timeout, resume
+from .lock import ENDLESS, Bell, check_timeout, resume
 
 
 class RLock:
@@ -230,7 +230,7 @@ class RLock:
         """Block the thread; for those that have no hub."""
         bell = native_lock()
         bell.acquire()
-        entry = [bell], me
+        entry = Bell((bell,)), me
         self._waiters.append(entry)
         if not self._owner:
             self._owner = me

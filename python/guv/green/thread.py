@@ -90,8 +90,7 @@ def _run(
             exc_type=type(error),
             exc_value=error,
             exc_traceback=error.__traceback__ and error.__traceback__.tb_next,
-            err_msg="Exception ignored in thread started by",
-            object=function,
+            **_handles.blame(function),
         )
         sys.unraisablehook(report)
         del report, error

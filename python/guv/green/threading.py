@@ -14,7 +14,7 @@ from typing import Any
 from greenlet import getcurrent
 
 from ..hubs.ident import get_ident
-from . import names_of
+from . import names_of, primitives
 from .rlock import RLock
 from .thread import running
 
@@ -60,7 +60,7 @@ def _set_ident(dummy: Any) -> None:
     _StandIn(dummy)
 
 
-PATCHES: list[tuple[str, str, Any]] = [("threading", "_CRLock", RLock)]
+PATCHES: list[tuple[str, str, Any]] = [("threading", "_CRLock", RLock), *primitives.THREADING]
 if _FORGETS:
     PATCHES.append(("threading", "_DeleteDummyThreadOnDel", _StandIn))
 else:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from .. import support
-from .._rebind import Pair, Rebound, rebind
+from .._rebind import Pair, Rebound, install, rebind
 from ..exceptions import MonkeyPatchWarning
 from . import _renewal, _worlds
 from ._builtin import like, resemble
@@ -65,7 +65,7 @@ def monkey_patch(**modules: bool) -> None:
         twins.update(getattr(green, "TWINS", {}))
     if greens:
         _mend(rebind(pairs, twins))
-        _renewal.install(_worlds.saved)
+        _renewal.keep(_worlds.saved)
     for _, green in greens:
         getattr(green, "after_patch", _nothing)()
     for library in support.SUPPORTED:
@@ -177,7 +177,7 @@ def _replace(group: str, green: Any) -> list[tuple[Any, Any]]:
         _worlds.saved[module, path] = Pair(old, new)
         if old is new:
             continue
-        setattr(owner, last, new)
+        install(owner, last, new)
         _report.groups[group].append(f"{module}.{path}")
         if not outer and old is not None:
             pairs.append((old, new))

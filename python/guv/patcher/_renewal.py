@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from .._rebind import Pair
+from .._rebind import Pair, install
 
 _saved: Mapping[tuple[str, str], Pair] = {}
 _names: set[str] = set()
@@ -39,7 +39,7 @@ class _Loader:
                 owner: Any = module
                 for part in outer:
                     owner = getattr(owner, part)
-                setattr(owner, last, pair.new)
+                install(owner, last, pair.new)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
@@ -68,7 +68,7 @@ class _Finder:
 _finder: Any = _Finder()
 
 
-def install(saved: Mapping[tuple[str, str], Pair]) -> None:
+def keep(saved: Mapping[tuple[str, str], Pair]) -> None:
     """Patch the modules that `saved` names whenever they are imported from now on."""
     global _saved
     _saved = saved

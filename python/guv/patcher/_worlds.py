@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 from typing import Any, Final
 
 from .. import green as greens
-from .._rebind import PRIVATE, Pair
+from .._rebind import PRIVATE, Pair, install
 from ..hubs.current import current_hub
 from ._builtin import like
 from ._plan import GROUPS
@@ -234,7 +234,7 @@ class Green(World):
                 owner: Any = made
                 for part in outer:
                     owner = getattr(owner, part)
-                setattr(owner, last, pair.new)
+                install(owner, last, pair.new)
 
 
 def green_modules() -> list[Any]:
