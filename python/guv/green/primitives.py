@@ -20,9 +20,9 @@ from greenlet import getcurrent
 from .._originals import allocate_lock as native_lock
 from .._originals import monotonic_ns
 from .._rebind import PerClass
-from ..hubs.abc import Turn
 from ..hubs.ident import waiting_hub
 from ..hubs.switch import unpark
+from ..hubs.turn import Turn
 from ._notes import park
 from ._readiness import be_fair
 from .lock import ENDLESS, check_timeout, lock, resume
