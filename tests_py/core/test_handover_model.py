@@ -7,6 +7,7 @@ meet a hand-over or an expiry in one and the same turn, which is where items and
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -84,6 +85,16 @@ class Machine(RuleBasedStateMachine):
             self.disturbed = True
             throw_soon(data.draw(st.sampled_from(living)))
 
+    def first_of(self, notes: deque[Any]) -> GreenThread[Any] | None:
+        """Who will be served next."""
+        return notes[0][0] if notes else None
+
+    def kill_in_this_turn(self, worker: GreenThread[Any] | None) -> None:
+        """Right after it was handed something, before it runs."""
+        if worker is not None:
+            self.disturbed = True
+            throw_soon(worker)
+
     def check(self) -> None:
         raise AssertionError("a machine says what must hold")
 
@@ -147,14 +158,20 @@ class QueueMachine(Machine):
     def peek(self, timeout: float | None) -> None:
         self.start("peek", ignoring, self.peek_one, timeout)
 
-    @rule()
-    def put_now(self) -> None:
+    @rule(kill=st.booleans())
+    def put_now(self, kill: bool) -> None:
+        first = self.first_of(self.queue._getters)
         ignoring(self.put_one, False, None)
+        if kill:
+            self.kill_in_this_turn(first)
 
-    @rule()
-    def get_now(self) -> None:
+    @rule(kill=st.booleans())
+    def get_now(self, kill: bool) -> None:
         self.disturbed = True  # it may come between two that are waiting to run
+        first = self.first_of(self.queue._putters)
         ignoring(self.get_one, False, None)
+        if kill:
+            self.kill_in_this_turn(first)
 
     @rule(size=st.sampled_from([None, 1, 2]))
     def resize(self, size: int | None) -> None:
@@ -178,6 +195,8 @@ class QueueMachine(Machine):
         if not self.dropped:
             assert set(self.accepted) <= {*self.got, *items}, "an item is lost"
             assert queue.unfinished_tasks == len(self.got) + len(items)
+        if not queue.is_shutdown:
+            assert queue._free == (math.inf if queue.maxsize is None else queue.maxsize - len(items))
         getting = [w for w, what in self.workers if what in ("get", "peek") and not w.ready()]
         putting = [w for w, what in self.workers if what == "put" and not w.ready()]
         assert queue.getting() == len(getting)
@@ -235,14 +254,17 @@ class SemaphoreMachine(Machine):
     def parked(self) -> list[GreenThread[Any]]:
         return [note[0] for note in self.semaphore._waiters]
 
-    @rule()
-    def release(self) -> None:
+    @rule(kill=st.booleans())
+    def release(self, kill: bool) -> None:
+        first = self.first_of(self.semaphore._waiters)
         if isinstance(self.semaphore, CappedSemaphore):
             self.start("release", self.release_one)
         elif isinstance(self.semaphore, BoundedSemaphore) and len(self.holders) <= self.released:
             return
         else:
             self.release_one()
+            if kill:
+                self.kill_in_this_turn(first)
 
     def check(self) -> None:
         semaphore = self.semaphore
