@@ -143,3 +143,7 @@ def test_extension_is_loaded_by_the_first_hub_only(code: str, script: Script, hu
     print(loaded())
     """
     assert script(f"{code}\n{textwrap.dedent(tail)}") == f"False {hub_kind == 'hub'}\n"
+
+
+def test_worked_example_of_a_loop_stays_short() -> None:
+    assert len((PACKAGE / "hubs" / "epoll.py").read_text(encoding="utf-8").splitlines()) <= 200

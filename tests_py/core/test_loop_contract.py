@@ -98,6 +98,10 @@ def test_exchange_returns_when_its_timeout_is_over(hub: AbstractHub) -> None:
     assert now() - start >= 1_900_000
 
 
+def test_exchange_returns_when_its_timeout_is_over_though_a_timer_is_set_for_later(hub: AbstractHub) -> None:
+    assert exchange(hub, (wire.TIMER, 70, now() + 3600 * SECOND), timeout=2_000_000) == []
+
+
 def test_wake_ends_a_wait_from_another_thread(hub: AbstractHub) -> None:
     thread = threading.Timer(0.01, hub.wake)
     thread.start()

@@ -1,4 +1,4 @@
-"""A hub in plain Python, on `select.epoll` and `heapq`: the worked example of a custom loop.
+"""A hub in plain Python, on `select.epoll` and a heap of timers: the worked example of a custom loop.
 
 It keeps the contract of `guv.hubs.abc` and is tested like the Go hub, but needs no compiled code. Choose it by
 ``GUV_HUB=epoll`` or ``use_hub("epoll")``.
@@ -7,33 +7,15 @@ It keeps the contract of `guv.hubs.abc` and is tested like the Go hub, but needs
 from __future__ import annotations
 
 import errno
-import heapq
 import os
-import select
 from collections.abc import Iterable
 
 from .._originals import epoll, monotonic_ns, os_close, time_sleep
-from ..const import READ, WRITE
 from .abc import EVENTFD, EVENTPOLL, AbstractHub
+from .bits import EDGE, IN, asked, told
 from .descriptor import is_still, set_aside
-from .wire import (
-    ARM,
-    CANCEL,
-    FAILED,
-    FORGET,
-    HANGUP,
-    IS_ERROR,
-    IS_TIMER,
-    PRIORITY,
-    READABLE,
-    TIMER,
-    WATCH,
-    WRITABLE,
-)
-
-IN, OUT, PRI = select.EPOLLIN, select.EPOLLOUT, select.EPOLLPRI
-ERR, HUP, RDHUP, EDGE = select.EPOLLERR, select.EPOLLHUP, select.EPOLLRDHUP, select.EPOLLET
-
+from .heap import TimerHeap
+from .wire import ARM, CANCEL, FORGET, IS_ERROR, IS_TIMER, READABLE, TIMER, WATCH, WRITABLE
 
 #: Seconds before the kernel is asked again after an error that says nothing about us, such as ENOMEM.
 PAUSE = 0.01
@@ -48,10 +30,8 @@ class Hub(AbstractHub):
     def __init__(self) -> None:
         super().__init__()
         self._open()
-        self._heap: list[tuple[int, int, int]] = []  # deadline, order of arrival, token
-        self._deadlines: dict[int, tuple[int, int]] = {}  # token -> its live entry in the heap
+        self._timers = TimerHeap()
         self._masks: dict[int, int] = {}  # what each descriptor is registered for
-        self._arrivals = 0
         self._busy_since = 0  # nanoseconds, 0 while it waits
         self._counters = dict.fromkeys(("turns", "events", "timers_fired", "timers_cancelled", "longest_turn"), 0)
         self._results: list[int] = []  # completions for the next return of `exchange`
@@ -92,13 +72,14 @@ class Hub(AbstractHub):
     def exchange(self, timeout: int) -> Iterable[int]:
         results = self._results
         self._submit()
-        heap, deadlines = self._heap, self._deadlines
-        while heap and deadlines.get(heap[0][2]) != heap[0][:2]:
-            heapq.heappop(heap)  # cancelled or moved
+        timers = self._timers
         if results:
             timeout = 0
-        elif timeout and heap:
-            timeout = max(0, heap[0][0] - monotonic_ns())
+        elif timeout:
+            deadline = timers.next()
+            if deadline is not None:
+                left = max(0, deadline - monotonic_ns())
+                timeout = left if timeout < 0 else min(timeout, left)
         if self._busy_since:
             turn = monotonic_ns() - self._busy_since
             if turn > self._counters["longest_turn"]:
@@ -121,14 +102,11 @@ class Hub(AbstractHub):
             if fd == self._bell:
                 os.eventfd_read(fd)
             elif fd in self._masks:
-                results.append(fd << 16 | _flags(bits))
+                results.append(fd << 16 | told(bits))
                 self._counters["events"] += 1
-        while heap and heap[0][0] <= now:
-            deadline, order, token = heapq.heappop(heap)
-            if deadlines.get(token) == (deadline, order):
-                del deadlines[token]
-                results.append(token << 16 | IS_TIMER)
-                self._counters["timers_fired"] += 1
+        for token in timers.due(now):
+            results.append(token << 16 | IS_TIMER)
+            self._counters["timers_fired"] += 1
         self._results = []
         return results
 
@@ -136,7 +114,7 @@ class Hub(AbstractHub):
         return self._counters
 
     def deadline_of(self, token: int) -> int:
-        return self._deadlines.get(token, (0, 0))[0]
+        return self._timers.deadline(token)
 
     def busy_since(self) -> int:
         return self._busy_since
@@ -169,19 +147,16 @@ class Hub(AbstractHub):
         for i in range(0, len(ops), 2):
             kind, ident, argument = ops[i] & 255, ops[i] >> 8, ops[i + 1]
             if kind == TIMER:
-                self._arrivals += 1
-                self._deadlines[ident] = argument, self._arrivals
-                heapq.heappush(self._heap, (argument, self._arrivals, ident))
+                self._timers.set(ident, argument)
             elif kind == CANCEL:
-                if self._deadlines.pop(ident, None) is not None:
-                    self._counters["timers_cancelled"] += 1
+                self._counters["timers_cancelled"] += self._timers.cancel(ident)
             elif kind == FORGET:
                 if self._masks.pop(ident, None) is not None and argument:
                     self._quietly(self._epoll.unregister, ident)
             elif kind == WATCH:
-                self._register(ident, _mask(argument), quiet=True)
+                self._register(ident, asked(argument), quiet=True)
             elif kind == ARM:
-                self._register(ident, _mask(argument) | self._masks.get(ident, 0))
+                self._register(ident, asked(argument) | self._masks.get(ident, 0))
 
     def _register(self, fd: int, mask: int, quiet: bool = False) -> None:
         """Register or register again; either way the kernel looks at the readiness afresh."""
@@ -209,31 +184,3 @@ class Hub(AbstractHub):
             call(fd)  # type: ignore[operator]
         except OSError:
             pass
-
-
-def _mask(evtype: int) -> int:
-    """What to ask epoll for."""
-    mask = EDGE
-    if evtype & READ:
-        mask |= IN | RDHUP
-    if evtype & WRITE:
-        mask |= OUT
-    if evtype & PRIORITY:
-        mask |= PRI
-    return mask
-
-
-def _flags(bits: int) -> int:
-    """The completion flags of an epoll event: errors and hang-ups count for both directions."""
-    flags = 0
-    if bits & (IN | HUP | ERR | RDHUP):
-        flags |= READABLE
-    if bits & (OUT | HUP | ERR):
-        flags |= WRITABLE
-    if bits & PRI:
-        flags |= PRIORITY
-    if bits & (HUP | RDHUP):
-        flags |= HANGUP
-    if bits & ERR:
-        flags |= FAILED
-    return flags
