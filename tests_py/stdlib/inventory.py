@@ -51,7 +51,7 @@ UNPATCHED: Final[dict[str, dict[str, str]]] = {
         ON_TOP: "SocketIO.* create_connection create_server fromfd getaddrinfo getfqdn recv_fds send_fds socket socket.dup "
         "socket.makefile socket.sendfile socketpair has_dualstack_ipv6",
         TALKS: "close dup getdefaulttimeout gethostname if_indextoname if_nameindex if_nametoindex setdefaulttimeout sethostname "
-        "socket.bind socket.fileno socket.get_inheritable socket.getpeername socket.getsockname socket.getsockopt "
+        "socket.fileno socket.get_inheritable socket.getpeername socket.getsockname socket.getsockopt "
         "socket.set_inheritable socket.setsockopt socket.shutdown",
         "reads /etc/protocols or /etc/services": "getprotobyname getservbyname getservbyport",
         "hands work to the kernel's cryptography": "socket.sendmsg_afalg",

@@ -32,9 +32,12 @@ Waiters = deque[Any]
 
 def leave_note(waiters: Waiters) -> Any:
     """Queue the caller: by a note, or by a native lock where it has to block its thread."""
-    current = getcurrent()
+    current: Any = getcurrent()
     note: Any
-    if waiting_hub(current) is None:
+    hub = getattr(current, "hub", None)
+    if hub is None or current is hub:
+        hub = waiting_hub(current)
+    if hub is None:
         note = native_lock()
         note.acquire()
     else:
