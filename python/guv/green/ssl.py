@@ -1,7 +1,8 @@
 """Cooperative :mod:`ssl`: the methods of `ssl.SSLSocket` that would block park the greenlet.
 
-They are put into the class in place. `SSLContext`, `SSLObject` and `MemoryBIO` do not wait for
-anything and stay as they are, whenever they were imported or subclassed.
+They are put into the class in place. `SSLObject` and `MemoryBIO` do not wait for anything and stay as they are,
+whenever they were imported or subclassed. So does `SSLContext`, but for loading the system's certificates, which takes
+tens of milliseconds: a native thread does that.
 
 While a TLS layer is in use the descriptor is non-blocking for the kernel, whatever the timeout: OpenSSL
 reads and writes it by itself. Either direction may be what it waits for in any call (key updates,
@@ -13,10 +14,15 @@ from __future__ import annotations
 import ssl as _stdlib
 from collections.abc import Callable
 from fcntl import ioctl as _ioctl
+from os import stat
 from termios import FIONREAD
 from typing import Any, TypeVar
 
+from greenlet import getcurrent
+
+from ..hubs.current import current_hub
 from ..hubs.descriptor import oserror
+from ..hubs.native import run_native
 from . import names_of
 from ._endpoint import (
     Endpoint,
@@ -185,6 +191,38 @@ def unwrap(self: Any) -> Any:
 
 _METHODS = (read, write, send, sendall, do_handshake, unwrap)
 
+_load_verify_locations = _stdlib.SSLContext.load_verify_locations
+_set_default_verify_paths = _stdlib.SSLContext.set_default_verify_paths
+_MANY = 16384  # bytes of certificates that take longer than starting a thread
+
+
+def load_verify_locations(self: _stdlib.SSLContext, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+    """As `SSLContext.load_verify_locations`; yields for a large file."""
+    hub = current_hub()
+    if hub is not None and getcurrent() is not hub and isinstance(cafile, (str, bytes)):
+        try:
+            large = stat(cafile).st_size > _MANY
+        except (OSError, ValueError):
+            large = False
+        if large:
+            run_native(_load_verify_locations, self, cafile, capath, cadata)
+            return
+    _load_verify_locations(self, cafile, capath, cadata)
+
+
+def set_default_verify_paths(self: _stdlib.SSLContext) -> None:
+    """As `SSLContext.set_default_verify_paths`; yields."""
+    hub = current_hub()
+    if hub is None or getcurrent() is hub:
+        _set_default_verify_paths(self)
+    else:
+        run_native(_set_default_verify_paths, self)
+
+
 PATCHES: list[tuple[str, str, Any]] = [("ssl", f"SSLSocket.{method.__name__}", method) for method in _METHODS]
+PATCHES += [
+    ("ssl", "SSLContext.load_verify_locations", load_verify_locations),
+    ("ssl", "SSLContext.set_default_verify_paths", set_default_verify_paths),
+]
 
 __getattr__ = names_of("ssl")
