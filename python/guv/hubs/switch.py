@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from greenlet import getcurrent, greenlet
 
-from .._originals import monotonic_ns
+from .._originals import monotonic_ns, time_sleep
 from ..const import READ, WRITE
 from .abc import AbstractHub
 from .current import hub_of
@@ -88,7 +88,11 @@ def wake(hub: AbstractHub, waiter: greenlet) -> bool:
 
 def sleep_until(deadline: int) -> None:
     """Park until `deadline`, in nanoseconds of CLOCK_MONOTONIC."""
-    current = getcurrent()
+    try:
+        current = getcurrent()
+    except RuntimeError:  # the interpreter ends, and greenlet with it; a finalizer may sleep as ever
+        time_sleep(max(0, deadline - monotonic_ns()) / 1e9)
+        return
     hub = hub_of(current)
     token = hub.set_timer(deadline, current)
     try:
