@@ -274,3 +274,21 @@ def test_modules_imported_anew_or_reloaded_are_patched_again(script: Script) -> 
         print("selectors", importlib.reload(selectors).EpollSelector.select is before)
     """)
     assert out == "_queue True\nsocket True\nselect True\nqueue True\nselectors True\n"
+
+
+def test_thread_local_data_made_earlier_is_each_greenlets_own_and_keeps_the_callers_values(script: Script) -> None:
+    out = script("""
+        import threading
+        data = threading.local()
+        data.name = "main"
+        import guv; guv.monkey_patch()
+
+        def run(name):
+            before = hasattr(data, "name")
+            data.name = name
+            guv.sleep(0)
+            return before, data.name
+
+        print([each.wait() for each in [guv.spawn(run, name) for name in "ab"]], data.name)
+    """)
+    assert out == "[(False, 'a'), (False, 'b')] main\n"

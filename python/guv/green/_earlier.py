@@ -1,4 +1,4 @@
-"""Green twins for locks and queues that were made before `monkey_patch`.
+"""Green twins for locks, queues and thread-local data that were made before `monkey_patch`.
 
 A twin takes the native object's place wherever that is held. But a frame on the stack, a native thread or C code may
 go on using the native one: the ``with`` statement that runs just now, the interpreter that frees a thread's sentinel.
@@ -14,9 +14,10 @@ from typing import Any
 
 from .._originals import RLock as NativeRLock
 from .._originals import allocate_lock as native_lock
-from .._originals import getpid, start_new_thread
+from .._originals import getpid, start_new_thread, thread_local
 from ..hubs.abc import AbstractHub
 from ..hubs.current import all_hubs, current_hub
+from ..local import local
 from .lock import allocate_lock, lock
 from .rlock import RLock
 
@@ -110,4 +111,11 @@ def adopt_rlock(native: Any) -> RLock:
     return twin  # type: ignore[no-any-return]
 
 
-LOCKS = {type(native_lock()): adopt_lock, type(NativeRLock()): adopt_rlock}
+def adopt_local(native: Any) -> local:
+    """The twin of a native `threading.local`, with the values that it has for the caller."""
+    twin: Any = local()
+    vars(twin).update(vars(native))
+    return twin  # type: ignore[no-any-return]
+
+
+LOCKS = {type(native_lock()): adopt_lock, type(NativeRLock()): adopt_rlock, thread_local: adopt_local}
