@@ -95,7 +95,7 @@ def test_blocked_names_the_greenlet_that_blocks_and_those_who_wait(hub_kind: str
     assert waiting == [
         "hub: the event loop",
         "main: running",
-        "waits for the event: lock.acquire",
+        "waits for the event: Event.event_wait",
         "waits for the pipe: trampoline",
         "on descriptors: waits for the pipe: trampoline",
     ]
