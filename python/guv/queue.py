@@ -118,8 +118,6 @@ class LightQueue(Generic[T]):
         """How many greenlets wait in `get` or `peek`."""
         return len(self._getters)
 
-    # ---- putting
-
     def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
         """Add `item`; yields while the queue is full.
 
@@ -179,8 +177,6 @@ class LightQueue(Generic[T]):
                 remove(self._putters, note)
         if note[1] is _SHUT:
             raise ShutDown
-
-    # ---- getting
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Remove and return the next item; yields until there is one.
