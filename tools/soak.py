@@ -98,6 +98,7 @@ class Client:
         self.random = random.Random(seed)
         self.progress = time.monotonic()
         self.doing = "nothing"
+        self.sock: socket.socket | None = None  # the connection of the moment
         self.stopping = False
         self.thread = guv.spawn(self.run)
 
@@ -116,6 +117,7 @@ class Client:
     def talk(self, sock: socket.socket) -> None:
         """Exchange some messages, then end the connection."""
         choose = self.random
+        self.sock = sock
         sent = 0
         for _ in range(choose.randrange(1, 12)):
             self.progress = time.monotonic()
@@ -414,8 +416,20 @@ def look_for_hangs(busy: list[Client | Worker]) -> bool:
             while frame is not None:
                 print(f"    {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}")
                 frame = frame.f_back
+            if isinstance(one, Client) and one.sock is not None:
+                print(f"    {describe(one.sock)}")
             print()
     return not hung
+
+
+def describe(sock: socket.socket) -> str:
+    """What the hub believes of a socket, and what the kernel says."""
+    fd = sock.fileno()
+    known = get_hub().fds.get(fd)
+    poll = _originals.poll()
+    poll.register(fd)
+    hints = "" if known is None else f", readable {known.readable}, writable {known.writable}, error {known.error}"
+    return f"{sock!r}: the hub knows {known!r}{hints}; the kernel says {poll.poll(0)}"
 
 
 def main() -> int:

@@ -414,15 +414,22 @@ def test_fork_memoryFilesRefused_temporaryFileServes(script: Any) -> None:
 
 
 @pytest.mark.slow
-def test_fork_thousandTimes_noDescriptorLeaks(script: Any) -> None:
+@pytest.mark.timeout(240)
+def test_fork_thousandTimes_noDescriptorAndNoMemoryLeaks(script: Any) -> None:
     code = """
     work()
-    before = sorted(os.listdir("/proc/self/fd"))
+    def resident():
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * 4096
+    for _ in range(20):
+        reap(child(guv.sleep, .0001))
+    before, memory = sorted(os.listdir("/proc/self/fd")), resident()
     for _ in range(1000):
         reap(child(guv.sleep, .0001))
     assert sorted(os.listdir("/proc/self/fd")) == before
+    assert resident() - memory < 4 << 20, (memory, resident())
     """
-    script(HEAD + _flat(code), deadline=55)
+    script(HEAD + _flat(code), deadline=220)
 
 
 def _flat(code: str) -> str:
