@@ -12,6 +12,7 @@ import atexit
 import gc
 import os
 import select
+import signal
 import struct
 import sys
 import traceback
@@ -146,6 +147,7 @@ class _Monitor:
 
     def _run(self, bell: int) -> None:
         self.thread = get_ident()
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the program's threads
         try:
             self._look(bell)
         finally:

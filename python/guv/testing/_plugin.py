@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -117,6 +118,7 @@ class _Keeper:
             self.deadline, self.call = 0, None
 
     def _run(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the threads of the tests
         while True:
             with self.lock:
                 left = (self.deadline - monotonic_ns()) / 1e9 if self.deadline else -1
