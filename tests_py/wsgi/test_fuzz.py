@@ -17,6 +17,11 @@ PIECES = [
 STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 
 
+def kinds(output: bytes) -> list[bytes]:
+    """Statuses; which of its faults a request is refused for may depend on which one arrives first."""
+    return [status if status < b"400" else b"refused" for status in STATUS.findall(output)]
+
+
 def app(environ, start_response):
     body = environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Type", "application/octet-stream")])
@@ -34,7 +39,7 @@ def test_any_bytes_get_well_formed_replies_however_they_are_cut(converse, wire):
     whole = converse([wire], app, limits)
     assert not whole or whole.startswith(b"HTTP/1.1 ")
     in_bytes = converse([bytes([byte]) for byte in wire], app, limits)
-    assert STATUS.findall(whole) == STATUS.findall(in_bytes)
+    assert kinds(whole) == kinds(in_bytes)
 
 
 @fuzz
