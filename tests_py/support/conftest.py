@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -83,18 +84,16 @@ def _free_port() -> int:
 class Server:
     """A server process under an unprivileged user, in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
+        # not below pytest's folder, which is closed to other users
+        self.folder = Path(tempfile.mkdtemp(prefix="guv-"))
         self.port = _free_port()
         self.running: subprocess.Popen[bytes] | None = None
         self.drop: dict[str, Any] = {}
         if os.getuid() == 0:
             nobody = pwd.getpwnam("nobody")
             self.drop = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-            for each in (folder, *folder.parents):
-                if each.owner() == "root" and each != Path("/tmp") and each.is_relative_to("/tmp"):
-                    each.chmod(0o755)
-            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
 
     def program(self, name: str, *folders: str) -> str:
         path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", *folders])
@@ -131,21 +130,22 @@ class Server:
             except subprocess.TimeoutExpired:
                 os.killpg(self.running.pid, signal.SIGKILL)
                 self.running.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def redis_port() -> Iterator[int]:
     """A redis server."""
-    server = Server(tmp_path_factory.mktemp("redis"))
+    server = Server()
     server.start(server.program("redis-server"), "--port", str(server.port), "--bind", "127.0.0.1", "--save", "")
     yield server.port
     server.stop()
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A PostgreSQL server; its connection string."""
-    server = Server(tmp_path_factory.mktemp("postgres"))
+    server = Server()
     folders = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
     data = str(server.folder / "data")
     server.call(server.program("initdb", *folders), "-D", data, "-U", "guv", "-A", "trust", "--no-sync", "-N")
@@ -158,9 +158,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def mariadb_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def mariadb_port() -> Iterator[int]:
     """A MariaDB server, with a user ``guv`` who has no password and a database ``test``."""
-    server = Server(tmp_path_factory.mktemp("mariadb"))
+    server = Server()
     data = str(server.folder / "data")
     server.call(
         server.program("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
@@ -179,9 +179,9 @@ def mariadb_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.fixture
-def memcached_port(tmp_path: Path) -> Iterator[int]:
+def memcached_port() -> Iterator[int]:
     """A memcached server."""
-    server = Server(tmp_path)
+    server = Server()
     server.start(server.program("memcached"), "-l", "127.0.0.1", "-p", str(server.port), "-U", "0")
     yield server.port
     server.stop()
