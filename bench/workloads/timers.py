@@ -13,8 +13,8 @@ from ..workload import Metric, Parameters, Workload
 
 #: Seconds over which the deadlines are spread.
 SPREAD = 0.5
-#: Seconds that setting one timer may take in the slowest library.
-SLOWEST = 10e-6
+#: Seconds that setting one timer may take in the slowest library, on a machine that has other things to do.
+SLOWEST = 30e-6
 
 
 class Run:
@@ -80,7 +80,7 @@ async def coroutines(library: Coroutines, parameters: Parameters) -> Metrics:
 
 WORKLOAD = Workload(
     "timers",
-    {"a pending timer of 300,000, set and fired": {"timers": 300_000}},
+    {"a pending timer of 100,000, set and fired": {"timers": 100_000}},
     quick={"timers": 2_000},
     metrics=(
         Metric("cpu", "µs CPU"),
