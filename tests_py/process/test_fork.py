@@ -371,6 +371,32 @@ def test_fork_withHubInAnotherThread_childHasNone(script: Any) -> None:
     script(HEAD + _flat(code))
 
 
+def test_fork_withManyThreadsHubs_childClosesNoneOfThemInGo(script: Any) -> None:
+    """Their thread-local data goes before the handlers of `register_at_fork` run."""
+    code = """
+    import warnings
+    warnings.simplefilter("ignore")
+    from guv._originals import start_new_thread
+    from guv.hubs.current import all_hubs, get_hub
+    work()
+    parent, kind = os.getpid(), type(get_hub())
+    close = kind.close
+    def watched(hub):
+        if os.getpid() != parent and hub in inherited:
+            os._exit(9)
+        close(hub)
+    for _ in range(10):
+        start_new_thread(guv.sleep, (99,))
+    while len(all_hubs()) < 11:
+        guv.sleep(.001)
+    inherited = all_hubs()
+    kind.close = watched
+    for _ in range(3):
+        reap(child(work))
+    """
+    script(HEAD + _flat(code))
+
+
 def test_fork_goThreadsOnly_noWarning_realThreadStillWarns(script: Any) -> None:
     code = """
     import warnings

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from greenlet import getcurrent, greenlet
 
-from .._originals import allocate_lock, thread_local
+from .._originals import allocate_lock, get_ident, thread_local
 from .abc import AbstractHub
 
 _thread: Any = thread_local()
@@ -37,6 +37,8 @@ class _ThreadEnd:
 
     def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
         hub = self.hub
+        if get_ident() != hub.thread:
+            return  # a forked child drops what its parent's other threads had, before it hears of the fork
         if not hub.closed and not ending():  # then modules are empty, and the kernel will do
             retire(hub)
             hub.close()
