@@ -66,4 +66,8 @@ if _FORGETS:
 else:
     PATCHES.append(("threading", "_DummyThread._set_ident", _set_ident))
 
+# Asked for in a forked child, where the forking greenlet is the main thread.
+if hasattr(threading, "_get_main_thread_ident"):
+    PATCHES.append(("threading", "_get_main_thread_ident", get_ident))
+
 __getattr__ = names_of("threading")
