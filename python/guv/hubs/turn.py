@@ -49,7 +49,7 @@ class Turn:
             else:
                 hub.look()
         except BaseException:  # no stack left, no memory left: that greenlet's trouble, not the loop's end
-            ready.append(self)
+            ready += (self,)  # not a call: before 3.11 even calls of C count
             raise
         ready.append(self)
         if hub.calls:
