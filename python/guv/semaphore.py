@@ -184,8 +184,8 @@ class BoundedSemaphore(Semaphore):
 class CappedSemaphore(Semaphore):
     """A semaphore of `count` permits whose `release` waits while there are `limit`.
 
-    A permit that had been handed to a greenlet which was killed before it ran comes back without waiting, so there may be
-    more than `limit` of them then: rather that than one that is lost.
+    A permit that had been handed to a greenlet which was killed before it ran comes back without waiting, so there may
+    be more than `limit` of them then: rather that than one that is lost.
     """
 
     def __init__(self, count: int, limit: int) -> None:

@@ -63,6 +63,7 @@ def test_pipelined_bodies_come_back_in_order(converse, bodies, size):
     assert output == b""
 
 
+DATE = re.compile(rb"Date: [^\r]+")
 LINES = [
     b"Host: a\r\n",
     b"Host: b\r\n",
@@ -91,4 +92,5 @@ def test_repeated_header_lines_are_read_as_if_they_were_new(converse, targets, l
         wanted += converse([request], tell)
         if not wanted or b"Connection: close" in wanted or b"HTTP/1.1 4" in wanted or b"HTTP/1.1 5" in wanted:
             break
-    assert converse(requests, tell) == wanted
+    # the second may turn between the two
+    assert DATE.sub(b"", converse(requests, tell)) == DATE.sub(b"", wanted)
