@@ -272,6 +272,28 @@ def test_timersAndChildren_handlersOfTheProgram_areCalled(script: Any) -> None:
     script(HEAD + _flat(code))
 
 
+def test_twoFastTimers_duringYields_doNotNestUntilTheStackIsFull(script: Any) -> None:
+    code = """
+    seen = {}
+    def handler(number, frame):
+        seen[number] = seen.get(number, 0) + 1
+    numbers = signal.SIGPROF, signal.SIGVTALRM, signal.SIGALRM
+    for number in numbers:
+        signal.signal(number, handler)
+    timers = signal.ITIMER_PROF, signal.ITIMER_VIRTUAL, signal.ITIMER_REAL
+    for timer in timers:
+        signal.setitimer(timer, .0005, .0005)
+    def burn():
+        while min(seen.get(number, 0) for number in numbers) < 20:
+            for _ in range(20):
+                guv.sleep(0)
+    guv.spawn(burn).wait()
+    for timer in timers:
+        signal.setitimer(timer, 0)
+    """
+    script(HEAD + _flat(code))
+
+
 def test_cProfile_overGreenlets_countsCalls(script: Any) -> None:
     code = """
     import cProfile, pstats

@@ -51,6 +51,11 @@ _PREFIX = _PACKAGE + "."
 _plumbing: Plumbing | None = None
 
 
+#: What becomes of a handler that is due: it has been seen to, it runs when guv's code is over, or now: in the greenlet
+#: that is current or beside it.
+_NOTHING, _PUT_OFF, _HERE, _BESIDE = range(4)
+
+
 class Handler:
     """What stands in the interpreter's table in place of the program's handler."""
 
@@ -66,6 +71,8 @@ class Handler:
         plumbing = _plumbing
         if plumbing is None:
             self.program(signum, frame)
+        elif plumbing.deciding:
+            plumbing.missed.append(signum)
         else:
             # What comes back trips the signal when this frame, the last one that is ours, is
             # cleared. Any earlier, and the handler would be called again in here, for ever.
@@ -106,6 +113,8 @@ class Plumbing:
         self.real: set[int] = set()  # signals read from the pipe, their handler is due
         self.echoes: set[int] = set()  # signals tripped by us, their handler is due
         self.trips: dict[int, int] = {}  # bytes in the pipe that are ours
+        self.deciding = False  # `arrived` is looking at a signal
+        self.missed: list[int] = []  # those that came meanwhile
         self.pausing: list[greenlet] = []  # greenlets in signal.pause()
         self.delivered = 0  # handlers that have run
         self.turning = {function.__code__ for function in (type(hub).exchange, AbstractHub.poll, AbstractHub.wait)}
@@ -153,14 +162,37 @@ class Plumbing:
     def arrived(self, signum: int, frame: FrameType | None) -> object:
         """A handler is due. Called between two bytecodes of any code of the main thread.
 
-        Returns what will trip the signal again, if the handler has to be put off.
+        Returns what will trip signals again whose handlers have to be put off.
+
+        While one decision is under way, others only note that they are due: put off inside of each other, they would be
+        called again at each step of those around them, and two fast timers would nest until the stack is full.
         """
+        again: list[object] = []
+        self.deciding = True
+        try:
+            verdict = self._decide(signum, frame)
+            if verdict == _PUT_OFF:
+                again.append(self._again(signum))
+            while self.missed:
+                again.append(self._again(self.missed.pop()))
+        finally:
+            self.deciding = False
+        if verdict == _HERE:
+            again.clear()
+            self.handle(signum, frame)
+        elif verdict == _BESIDE:
+            again.clear()
+            self._handle_beside(getcurrent(), signum, frame)
+        return again
+
+    def _decide(self, signum: int, frame: FrameType | None) -> int:
+        """What to do about a handler that is due."""
         self.read_pipe()
         if signum in self.real:
             self.real.discard(signum)
         elif signum in self.echoes and signum not in self.pending:
             self.echoes.discard(signum)  # it has been handled meanwhile
-            return None
+            return _NOTHING
         self.echoes.discard(signum)
         current = getcurrent()
         hub = self.hub
@@ -170,16 +202,16 @@ class Plumbing:
                 hub.calls.append(partial(self.handle_in_hub, signum))
             if self._in_turn(frame):
                 hub.wake()
-                return None
-            self.echoes.add(signum)
-            self.trips[signum] = self.trips.get(signum, 0) + 1
-            return _trip(signum)
+                return _NOTHING
+            return _PUT_OFF
         self.pending.pop(signum, None)
-        if belongs_to_main(current, hub):
-            self.handle(signum, frame)
-        else:
-            self._handle_beside(current, signum, frame)
-        return None
+        return _HERE if belongs_to_main(current, hub) else _BESIDE
+
+    def _again(self, signum: int) -> object:
+        """What will trip `signum` once more when it is dropped."""
+        self.echoes.add(signum)
+        self.trips[signum] = self.trips.get(signum, 0) + 1
+        return _trip(signum)
 
     def _in_turn(self, frame: FrameType | None) -> bool:
         """Whether the hub is asking its loop, after which it comes to `calls` by itself."""
