@@ -25,5 +25,17 @@ cd "$elsewhere"
 unset PYTHONPATH
 "$venv/bin/python" "$root/tools/smoke.py" "$venv"
 if [ $mode = tests ]; then
-    "$venv/bin/python" -m pytest -c "$root/pyproject.toml" --rootdir "$root" -p no:cacheprovider "$@" "$root/tests_py"
+    # Signals, forks and servers on a busy machine: what fails is run once more, by itself, and has to pass then. The first
+    # report stays above, so a test that fails now and then is seen.
+    run() {
+        "$venv/bin/python" -m pytest -c "$root/pyproject.toml" --rootdir "$root" -o cache_dir="$elsewhere/cache" "$@" "$root/tests_py"
+    }
+    status=0
+    run "$@" || status=$?
+    if [ $status -eq 1 ]; then
+        echo "== the tests that failed, once more"
+        status=0
+        run "$@" --last-failed || status=$?
+    fi
+    exit $status
 fi
