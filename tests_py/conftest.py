@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,10 @@ import pytest
 import guv
 import guv.hubs
 from guv.hubs.abc import AbstractHub
+
+# A shell starts what it puts into the background with SIGINT ignored, and programs inherit that: give ours the default.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PACKAGE = Path(__file__).resolve().parent.parent / "python"
 EXTENSIONS = Path(guv.__file__).parent / "_ext"  # of the package that is tested, which may be an installed one
