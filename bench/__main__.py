@@ -9,18 +9,22 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from . import versions
+from . import servers, versions
 from .libraries import ALL, Missing
 from .processes import Failed, Machine, Subject
 from .table import BASE, Results
 from .workload import Workload
 from .workloads import WORKLOADS
 
+#: What is compared with what, a table for each: who takes part, and whom the ratios are to.
+TABLES = ((ALL, BASE), (servers.SERVERS, servers.BASE))
+NAMES = (*ALL, *servers.SERVERS)
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", metavar="NAME,...", help=f"workloads, of {','.join(WORKLOADS)}")
-    parser.add_argument("--libraries", metavar="NAME,...", help=f"libraries, of {','.join(ALL)}")
+    parser.add_argument("--libraries", metavar="NAME,...", help=f"libraries and servers, of {','.join(NAMES)}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="small numbers: does everything work?")
     parser.add_argument("--against", metavar="REF", help="another version of guv to measure beside this one")
@@ -28,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--markdown", metavar="FILE", type=Path, help="write the summary there as well")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every single measurement there")
     args = parser.parse_args()
-    for given, known in (args.only, WORKLOADS), (args.libraries, ALL):
+    for given, known in (args.only, WORKLOADS), (args.libraries, NAMES):
         for name in (given or "").split(","):
             if name and name not in known:
                 parser.error(f"nothing is called {name!r}; there are {', '.join(known)}")
@@ -56,39 +60,58 @@ def measure_case(
     print(f"{time.strftime('%H:%M:%S')} {case}", file=sys.stderr, flush=True)
 
 
+def measure_table(
+    args: argparse.Namespace, machine: Machine, tree: str | None, everybody: tuple[str, ...]
+) -> Results | None:
+    """Measure those of `everybody` that are asked for; None if none is, or nothing that they do."""
+    names = [name for name in everybody if not args.libraries or name in args.libraries.split(",")]
+    workloads = [
+        workload
+        for name, workload in WORKLOADS.items()
+        if (not args.only or name in args.only.split(",")) and set(workload.libraries) <= set(everybody)
+    ]
+    if not names or not workloads:
+        return None
+    subjects = [Subject(name, name, machine) for name in names]
+    if tree is not None:
+        subjects.append(Subject(args.against, everybody[0], machine, tree))
+    results = Results([subject.name for subject in subjects])
+    for workload in workloads:
+        for case in workload.cases:
+            measure_case(results, workload, case, subjects, args.rounds, args.quick)
+    return results
+
+
 def main() -> int:
     args = arguments()
-    names = args.only.split(",") if args.only else list(WORKLOADS)
-    libraries = args.libraries.split(",") if args.libraries else list(ALL)
+    about = versions.machine()
+    tables = []
     with ExitStack() as stack:
         machine = Machine()
         stack.callback(machine.close)
-        about = versions.machine()
-        subjects = [Subject(library, library, machine) for library in libraries]
-        if args.against:
-            there = stack.enter_context(versions.tree(args.against))
-            subjects.append(Subject(args.against, "guv", machine, there))
-        results = Results([subject.name for subject in subjects])
-        for name in names:
-            for case in WORKLOADS[name].cases:
-                measure_case(results, WORKLOADS[name], case, subjects, args.rounds, args.quick)
-    summary = (
-        f"{results.summary(args.against or BASE)}\n\n"
-        f"Medians of {args.rounds} interleaved rounds; less is better. {about}; {versions.installed(libraries)}. "
-        f"{results.spread()}\n"
-    )
+        tree = stack.enter_context(versions.tree(args.against)) if args.against else None
+        for everybody, base in TABLES:
+            results = measure_table(args, machine, tree, everybody)
+            if results is not None:
+                tables.append((results, args.against or base))
+    about = f"Medians of {args.rounds} interleaved rounds; less is better. {about}; {versions.installed(NAMES)}."
+    summary = "\n".join(f"{results.summary(base)}\n\n{results.spread()}\n" for results, base in tables)
+    summary += f"\n{about}\n"
     print(summary)
-    if args.details:
-        print(results.details())
-    for place, why in results.left_out.items():
-        print(f"left out: {place}: {why}")
+    for results, _ in tables:
+        if args.details:
+            print(results.details())
+        for place, why in results.left_out.items():
+            print(f"left out: {place}: {why}")
     if args.markdown:
         args.markdown.write_text(summary, encoding="utf-8")
     if args.json:
-        args.json.write_text(json.dumps(results.as_json(), indent=1), encoding="utf-8")
-    for line in results.failures:
+        measured = [one for results, _ in tables for one in results.as_json()]
+        args.json.write_text(json.dumps(measured, indent=1), encoding="utf-8")
+    failures = [line for results, _ in tables for line in results.failures]
+    for line in failures:
         print(f"FAILED: {line}")
-    return 1 if results.failures else 0
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

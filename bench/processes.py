@@ -7,6 +7,7 @@ import os
 import resource
 import select
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import servers
 from .libraries import Missing
 from .stopwatch import Metrics, cpu_seconds, resident_bytes
 from .workload import Parameters
@@ -46,14 +48,20 @@ class Machine:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self.most_connections = hard - SPARE_FILES
 
-    def compiled(self, name: str) -> str:
-        """The path of the program made of ``c/NAME.c``. Raises `Missing` without a C compiler."""
-        path = os.path.join(self.folder, name)
+    def compiled(self, name: str, tls: bool = False) -> str:
+        """The path of the program made of ``c/NAME.c``. Raises `Missing` without a C compiler, or without OpenSSL."""
+        path = os.path.join(self.folder, name + "-tls" * tls)
         if not os.path.exists(path):
             compiler = os.environ.get("CC", "cc")
             if shutil.which(compiler) is None:
                 raise Missing(f"there is no C compiler ({compiler})")
-            subprocess.run([compiler, "-O2", "-o", path, str(HERE / "c" / f"{name}.c")], check=True)
+            command = [compiler, "-O2", "-o", path, str(HERE / "c" / f"{name}.c")]
+            if tls:
+                ended = subprocess.run([*command, "-DTLS", "-lssl", "-lcrypto"], capture_output=True, text=True)
+                if ended.returncode:
+                    raise Missing(f"the headers of OpenSSL are not installed ({ended.stderr.splitlines()[0]})")
+            else:
+                subprocess.run(command, check=True)
         return path
 
     def close(self) -> None:
@@ -103,6 +111,32 @@ class Process:
             raise Missing(told["missing"])
         return told
 
+    def wait_for_port(self, port: int) -> None:
+        """Wait until somebody listens. Raises `Failed`."""
+        give_up = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up and self._process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    time.sleep(0.2)  # a worker may come up behind its listener
+                    return
+            time.sleep(0.05)
+        raise Failed(self._last_words() if self._process.poll() is not None else f"nobody listens on port {port}")
+
+    def tree(self) -> list[int]:
+        """The process and those that its main thread has started, and so on."""
+        found = [self.pid]
+        for pid in found:
+            found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return found
+
+    def cpu(self) -> float:
+        """Processor time so far, in seconds, of the whole tree."""
+        return sum(map(cpu_seconds, self.tree()))
+
+    def memory(self) -> int:
+        """Bytes in RAM of the whole tree."""
+        return sum(map(resident_bytes, self.tree()))
+
     def tell(self, line: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(line.encode() + b"\n")
@@ -132,7 +166,8 @@ class Subject:
         return environment
 
     def _command(self, workload: str, parameters: Parameters) -> list[str]:
-        return [sys.executable, "-m", "bench.child", workload, self.library, json.dumps(parameters)]
+        library = servers.IN_PROCESS[self.library][0] if self.library in servers.IN_PROCESS else self.library
+        return [sys.executable, "-m", "bench.child", workload, library, json.dumps(parameters)]
 
     def child(self, workload: str, parameters: Parameters) -> Metrics:
         with Process(self._command(workload, parameters), self.machine.measured, self._environment()) as process:
@@ -145,6 +180,14 @@ class Subject:
 
     @contextmanager
     def _server(self, workload: str, parameters: Parameters) -> Iterator[tuple[Process, int]]:
+        if self.library in servers.COMMANDS:
+            with socket.create_server(("127.0.0.1", 0)) as taken:
+                port: int = taken.getsockname()[1]
+            command = servers.command(self.library, port)
+            with Process(command, self.machine.measured, self._environment()) as process:
+                process.wait_for_port(port)
+                yield process, port
+            return
         command = self._command(workload, parameters)
         if self.library == "c":
             command = [self.machine.compiled("echo")]
@@ -153,25 +196,26 @@ class Subject:
 
     def under_load(self, workload: str, parameters: Parameters) -> Metrics:
         connections = min(parameters["connections"], self.machine.most_connections)
-        load = self.machine.compiled("load")
+        flags = [flag for flag in ("tls", "fresh", "http") if parameters.get(flag)]
+        load = self.machine.compiled("load", "tls" in flags)
+        rounds, rate = parameters.get("rounds", 1), parameters.get("rate", 0)
         with ExitStack() as stack:
             server, port = stack.enter_context(self._server(workload, parameters))
-            memory, cpu = resident_bytes(server.pid), cpu_seconds(server.pid)
-            command = [load, str(port), str(connections), str(parameters["size"])]
+            memory, cpu = server.memory(), server.cpu()
+            command = [load, str(port), str(connections), str(parameters.get("size", 0)), str(rounds), *flags]
             clients = stack.enter_context(Process(command, self.machine.clients, dict(os.environ)))
-            clients.answer()  # each connection has been served once
-            used = cpu_seconds(server.pid) - cpu
+            clients.answer()  # each connection has been served
             result: Metrics = {
-                "memory": (resident_bytes(server.pid) - memory) / connections,
-                "cpu": used * 1e6 / connections,
+                "memory": (server.memory() - memory) / connections,
+                "cpu": (server.cpu() - cpu) * 1e6 / connections / rounds,
             }
             if parameters["seconds"]:
-                clients.tell(str(parameters["seconds"] / 4))  # caches fill, interpreters specialise
+                clients.tell(f"{parameters['seconds'] / 4} {rate}")  # caches fill, interpreters specialise
                 clients.answer()
-                cpu = cpu_seconds(server.pid)
-                clients.tell(str(parameters["seconds"]))
+                cpu = server.cpu()
+                clients.tell(f"{parameters['seconds']} {rate}")
                 told = clients.answer()
-                used = cpu_seconds(server.pid) - cpu
+                used = server.cpu() - cpu
                 result["cpu"] = used * 1e6 / told["requests"]
                 result["wall"] = told["seconds"] * 1e6 / told["requests"]
                 result["p50"], result["p99"] = told["p50"], told["p99"]

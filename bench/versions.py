@@ -5,19 +5,20 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def installed(libraries: list[str]) -> str:
-    """The versions of those that are packages."""
+def installed(names: Iterable[str]) -> str:
+    """The versions of those that are packages, or are called after one ("gevent.pywsgi", "gunicorn gthread")."""
     found = []
-    for library in libraries:
+    for library in dict.fromkeys(re.split("[. ]", name)[0] for name in names):
         try:
             found.append(f"{library} {importlib.metadata.version(library)}")
         except importlib.metadata.PackageNotFoundError:

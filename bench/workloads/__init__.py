@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from ..workload import Workload
-from . import echo, handover, idle, sleep, spawn, startup, switch, timeouts, timers, trampoline
+from . import (
+    accept,
+    echo,
+    handover,
+    http,
+    idle,
+    latency,
+    sleep,
+    spawn,
+    startup,
+    switch,
+    timeouts,
+    timers,
+    tls,
+    trampoline,
+)
 
-WORKLOADS: dict[str, Workload] = {
-    module.WORKLOAD.name: module.WORKLOAD
-    for module in (switch, spawn, handover, echo, idle, timeouts, timers, sleep, trampoline, startup)
-}
+_GREEN = (switch, spawn, handover, echo, tls, accept, latency, idle, timeouts, timers, sleep, trampoline, startup)
+_ALL = (*(module.WORKLOAD for module in _GREEN), http.WORKLOAD, http.LATENCY, http.IDLE)
+
+WORKLOADS: dict[str, Workload] = {workload.name: workload for workload in _ALL}

@@ -6,6 +6,8 @@ The server is asked for CPU time; the clients (in C, on another core where there
 from __future__ import annotations
 
 import socket
+import ssl
+from pathlib import Path
 from typing import Any
 
 from ..libraries import Coroutines, Green
@@ -13,6 +15,7 @@ from ..stopwatch import Metrics
 from ..workload import CPU, WALL, Metric, Parameters, Subject, Workload
 
 CHUNK = 65536
+CERTIFICATE = Path(__file__).parents[2] / "tests_py" / "data" / "localhost.pem"
 
 
 def listening() -> socket.socket:
@@ -24,14 +27,23 @@ def listening() -> socket.socket:
     return server
 
 
+def server_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    return context
+
+
 def announce(port: int) -> None:
     print(f'{{"port": {port}}}', flush=True)
 
 
 def green(library: Green, parameters: Parameters) -> Metrics:
     timeout = parameters.get("timeout")
+    context = server_context() if parameters.get("tls") else None
 
     def handle(connection: socket.socket) -> None:
+        if context is not None:
+            connection = context.wrap_socket(connection, server_side=True)
         with connection:
             if timeout:
                 connection.settimeout(timeout)
@@ -56,7 +68,8 @@ async def coroutines(library: Coroutines, parameters: Parameters) -> Metrics:
             self.transport.write(data)
 
     server = listening()
-    await asyncio.get_running_loop().create_server(Echo, sock=server)
+    context = server_context() if parameters.get("tls") else None
+    await asyncio.get_running_loop().create_server(Echo, sock=server, ssl=context)
     announce(server.getsockname()[1])
     await asyncio.sleep(3600)
     return {}

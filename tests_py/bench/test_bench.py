@@ -48,9 +48,18 @@ def test_echo_is_served_and_compared() -> None:
     assert "FAILED" not in table
 
 
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler called cc")
+def test_servers_have_a_table_of_their_own() -> None:
+    table = run("--only", "switch,http", "--libraries", "guv,guv.wsgi")
+    heads = [[cell.strip() for cell in line.split("|")[3:-1]] for line in table.splitlines() if "| unit" in line]
+    assert heads == [["guv", "guv : gevent"], ["guv.wsgi", "guv.wsgi : gevent.pywsgi"]]
+    assert "FAILED" not in table
+
+
 @pytest.mark.slow
-def test_every_workload_runs_on_guv_and_in_c() -> None:
-    assert "FAILED" not in run("--libraries", "guv,c")
+@pytest.mark.parametrize("library", ["guv", "c", "guv.wsgi"])
+def test_every_workload_runs(library: str) -> None:
+    assert "FAILED" not in run("--libraries", library)
 
 
 def test_library_that_is_not_installed_is_left_out_with_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
