@@ -102,7 +102,7 @@ class Semaphore:
         if served:
             note[0] = None
             unpark(hub, current)
-            self.release()
+            self._take_back()
         else:
             remove(self._waiters, note)
         return True
@@ -114,7 +114,11 @@ class Semaphore:
         if note[1] is NOTHING:
             remove(self._waiters, note)
         else:
-            Semaphore.release(self)
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """A permit comes back from one whom it had been handed to, and who has no use for it."""
+        Semaphore.release(self)
 
     def release(self, blocking: bool = True) -> bool:
         """Give a permit back, to whoever has waited longest. Never yields here."""
@@ -182,74 +186,117 @@ class BoundedSemaphore(Semaphore):
 
 
 class CappedSemaphore(Semaphore):
-    """A semaphore of `count` permits whose `release` waits while there are `limit`.
+    """A semaphore of `count` permits whose `release` waits while there are `limit`, which is at least 1.
 
-    A permit that had been handed to a greenlet which was killed before it ran comes back without waiting, so there may
-    be more than `limit` of them then: rather that than one that is lost.
+    A permit that comes back from a greenlet which was killed before it could use it may find no room. It is kept aside
+    then, and takes effect before those who wait in `release`: it is not lost, and there are never more than `limit`.
     """
 
     def __init__(self, count: int, limit: int) -> None:
+        if limit < 1:
+            raise ValueError(f"nobody could ever release a semaphore capped at {limit}; the limit must be 1 or more")
         if not 0 <= count <= limit:
             raise ValueError(f"the count must be from 0 to the limit, {limit}, not {count}")
         super().__init__(count)
         self.limit = limit
+        self._aside = 0  # permits that belong to nobody and have no room
         self._releasers: deque[Note] = deque()  # who waits in `release`
 
     @property
     def balance(self) -> int:
-        """The permits left, plus the greenlets that wait to release, less those that wait to acquire."""
-        return self.counter + len(self._releasers) - len(self._waiters)
+        """The permits left, plus those that wait for room, less the greenlets that wait to acquire."""
+        return self.counter + self._aside + len(self._releasers) - len(self._waiters)
 
     def bounded(self) -> bool:
         """Whether `release` is limited: whether it would wait."""
         return self.counter >= self.limit
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """As `Semaphore.acquire`; the `release` that has waited longest takes effect."""
+        """As `Semaphore.acquire`; the `release` that has waited longest takes effect if there is room now."""
         taken = super().acquire(blocking, timeout)
-        while taken and self._releasers:
-            try:
-                note = self._releasers.popleft()
-            except IndexError:
-                break
-            if serve(note, True):
-                self._deposit()
-                break
-        return taken
-
-    def _deposit(self) -> bool:
-        """Add a permit if that is allowed now."""
-        if self.counter < self.limit:
-            self.counter += 1
-        else:
-            return False
-        taken = False
-        if self._waiters and self.counter > 0:
-            self.counter -= 1
-            taken = True
         if taken:
-            super().release()  # to the one who waits
-        elif self._links:
-            self._notify()
-        return True
+            self._settle()
+        return taken
 
     def release(self, blocking: bool = True) -> bool:
         """Give a permit; yields while there are `limit`. False without `blocking` in that case.
 
         One that is killed while it waits has not given its permit, unless its turn came in the same moment.
         """
-        if self._deposit():
+        given = False
+        if self.counter < self.limit:
+            self.counter += 1
+            given = True
+        if given:
+            self._settle()
+            if self.counter > 0 and self._links:
+                self._notify()
             return True
         if not blocking:
             return False
         current, hub = current_and_hub()
         note: Note = [current, NOTHING]
         self._releasers.append(note)
+        if self.counter < self.limit:  # acquired by another thread meanwhile
+            self._settle()
         try:
-            if self.counter < self.limit and note[1] is NOTHING:  # acquired by another thread meanwhile
-                note[0] = None
-                return self._deposit() or self.release()
             return park(hub, current, note, None, self)
         finally:
             if note[1] is NOTHING:
                 remove(self._releasers, note)
+
+    def _take_back(self) -> None:
+        self._aside += 1
+        self._settle()
+
+    def _settle(self) -> None:
+        """Bring permits, room for them, and those who wait for either together, after one of these has changed.
+
+        Where counters change, tests and stores have no call in between: see `guv.hubs.waiting`.
+        """
+        added = False
+        while True:
+            if self.counter > 0 and self._waiters:
+                self._serve_waiter()
+            elif self._aside > 0 and self.counter < self.limit:
+                self._aside -= 1
+                self.counter += 1
+                added = True
+            elif self._releasers and self.counter < self.limit:
+                added = self._admit() or added
+            else:
+                break
+        if added and self.counter > 0 and self._links:
+            self._notify()
+
+    def _serve_waiter(self) -> None:
+        """Hand a permit that is there to who has waited longest in `acquire`."""
+        taken = False
+        if self.counter > 0:
+            self.counter -= 1
+            taken = True
+        if not taken:
+            return
+        try:
+            served = serve(self._waiters.popleft(), True)
+        except IndexError:
+            served = False
+        if not served:
+            self._aside += 1
+
+    def _admit(self) -> bool:
+        """Let the `release` that has waited longest take effect, if there is room."""
+        try:
+            note = self._releasers.popleft()
+        except IndexError:
+            return False
+        admitted = False
+        if note[0] is not None and self.counter < self.limit:
+            self.counter += 1
+            note[1] = True
+            admitted = True
+        if admitted:
+            resume(note)
+        elif note[0] is not None:
+            self._releasers.appendleft(note)
+        return admitted

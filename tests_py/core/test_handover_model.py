@@ -277,11 +277,12 @@ class SemaphoreMachine(Machine):
         assert semaphore.counter >= 0
         assert not (acquiring and semaphore.counter), "somebody waits for a permit that is there"
         if isinstance(semaphore, CappedSemaphore):
-            # a permit that comes back from one who was killed is not refused
-            assert semaphore.counter <= semaphore.limit or self.disturbed
-            assert not (releasing and semaphore.counter < semaphore.limit), "a release waits though there is room"
+            assert semaphore.counter <= semaphore.limit, "there is no room for that many permits"
+            waiting_for_room = releasing or semaphore._aside
+            assert not (waiting_for_room and semaphore.counter < semaphore.limit), "a permit waits though there is room"
+            given = semaphore.counter + semaphore._aside + len(self.holders) - self.first
             # one that was killed in the turn in which its permit was taken has given it
-            assert semaphore.counter + len(self.holders) - self.first >= self.released
+            assert given == self.released or (self.disturbed and given > self.released), "a permit is lost or invented"
         else:
             assert semaphore.counter + len(self.holders) == self.first + self.released, "a permit is lost or invented"
         if not self.disturbed:

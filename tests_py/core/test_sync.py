@@ -200,6 +200,38 @@ def test_cappedSemaphore_releaseWaitsAtTheLimit() -> None:
     assert (semaphore.counter, semaphore.balance) == (2, 2)
 
 
+def test_cappedSemaphore_waiterServedByARelease_makesNoRoomForAnotherOne() -> None:
+    semaphore = CappedSemaphore(0, 1)
+    taker = guv.spawn(semaphore.acquire)
+    givers = [guv.spawn(semaphore.release) for _ in range(3)]
+    guv.gyield()
+    guv.gyield()
+    assert [thread.ready() for thread in (taker, *givers)] == [True, True, True, False]
+    assert semaphore.counter == 1
+    assert semaphore.acquire()
+    assert givers[2].wait()
+    assert semaphore.counter == 1
+
+
+def test_cappedSemaphore_permitOfAKilledWaiter_waitsForRoom() -> None:
+    semaphore = CappedSemaphore(0, 1)
+    waiter = guv.spawn(semaphore.acquire)
+    guv.gyield()
+    assert semaphore.release()  # for the waiter
+    assert semaphore.release()
+    waiter.kill()
+    assert (semaphore.counter, semaphore.balance) == (1, 2)
+    assert not semaphore.release(blocking=False)
+    assert semaphore.acquire(blocking=False)
+    assert semaphore.acquire(blocking=False)
+    assert not semaphore.acquire(blocking=False)
+
+
+def test_cappedSemaphore_withoutALimit_isRefused() -> None:
+    with pytest.raises(ValueError, match="nobody could ever release"):
+        CappedSemaphore(0, 0)
+
+
 def test_rLock_mayBeTakenAgainByItsOwnerOnly() -> None:
     lock = RLock()
     with lock, lock:
