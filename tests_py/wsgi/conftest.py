@@ -88,14 +88,20 @@ class Script:
 
 @pytest.fixture
 def converse(monkeypatch):
-    """`converse(pieces, app)`: what a connection answers that receives `pieces`. No I/O happens."""
+    """`converse(pieces, app)`: what a connection answers that receives `pieces`. No I/O happens.
 
-    def run(pieces, application, limits: Limits | None = None) -> bytes:
+    Each is the first of a new server, or one of `server`, which `converse.server(app)` makes.
+    """
+
+    def new_server(application, limits: Limits | None = None) -> WSGIServer:
+        return WSGIServer(_Listener(), application, limits=limits)
+
+    def run(pieces, application=None, limits: Limits | None = None, server: WSGIServer | None = None) -> bytes:
         script = Script(pieces)
         monkeypatch.setattr(_handler, "transport_for", lambda sock: script)
         monkeypatch.setattr(_handler, "gyield", lambda: None)
-        server = WSGIServer(_Listener(), application, limits=limits)
-        WSGIHandler(_Client(), "", server).handle()
+        WSGIHandler(_Client(), "", server or new_server(application, limits)).handle()
         return script.output
 
+    run.server = new_server
     return run

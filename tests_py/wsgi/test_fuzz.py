@@ -85,7 +85,7 @@ def tell(environ, start_response):
 @fuzz
 @given(st.lists(st.sampled_from(TARGETS), min_size=3, max_size=6), st.lists(st.sampled_from(LINES), max_size=3))
 def test_repeated_header_lines_are_read_as_if_they_were_new(converse, targets, lines):
-    """A connection that repeats its lines is answered as connections are that send them once."""
+    """Who repeats lines, on a connection or on several, is answered like who sends them once."""
     requests = [target + b"\r\n" + b"".join(lines) + b"\r\n" for target in targets]
     wanted = b""
     for request in requests:
@@ -93,4 +93,7 @@ def test_repeated_header_lines_are_read_as_if_they_were_new(converse, targets, l
         if not wanted or b"Connection: close" in wanted or b"HTTP/1.1 4" in wanted or b"HTTP/1.1 5" in wanted:
             break
     # the second may turn between the two
+    server = converse.server(tell)
+    each = [DATE.sub(b"", converse([request], server=server)) for request in requests]
+    assert each == [DATE.sub(b"", converse([request], tell)) for request in requests]
     assert DATE.sub(b"", converse(requests, tell)) == DATE.sub(b"", wanted)

@@ -30,8 +30,7 @@ class WSGIHandler:
     __slots__ = (
         "_changed",      # the socket's timeout is not that for the next request
         "_receive",      # the transport's call, which is made for each request
-        "_repeated",     # what the last requests had in common, or None
-        "_seen",         # the header lines of the last request
+        "_repeated",     # the head that the last request repeated, or None
         "_short",        # a head of no more bytes is within all limits on sizes, and may be remembered
         "address",
         "buffer",        # received but not used yet
@@ -57,7 +56,6 @@ class WSGIHandler:
         self.transport: Transport = transport_for(client_sock)
         self._receive = self.transport.receive
         self.transmit = self.transport.send
-        self._seen = b""
         self._repeated: Repeated | None = None
         self._short = min(self.limits.request_line, self.limits.header_line, self.limits.head, LONGEST)
         self.environ: Environ = server.connection_environ(client_sock, address)
@@ -91,17 +89,23 @@ class WSGIHandler:
             self.idle = False
             if not buffer:
                 return False
-        environ = None
-        repeated = self._repeated
+        server = self.server
+        repeated = environ = None
         try:
-            if repeated is not None:
-                if buffer == repeated.request:
-                    environ = repeated.template.copy()
-                else:
-                    start = buffer.find(b"\r\n")
-                    if buffer[start:] == repeated.fields and start > 0 and len(buffer) <= self._short:
+            if len(buffer) <= self._short:
+                start = buffer.find(b"\r\n")
+                fields = buffer[start:]
+                repeated = self._repeated
+                if repeated is None or fields != repeated.fields:
+                    repeated = server.memory.get(fields)
+                if repeated is not None:
+                    if buffer == repeated.request:
+                        environ = repeated.template.copy()
+                    elif start > 0:
                         environ = repeated.environ(buffer[:start])
             if environ is not None and repeated is not None:
+                environ.update(self.environ)
+                self._repeated = repeated
                 self.buffer = b""
                 exchange = Exchange(self, environ, repeated.is_11, repeated.keep, NO_BODY)
             else:
@@ -112,7 +116,6 @@ class WSGIHandler:
         except BadRequest as error:
             self.refuse(error)
             return False
-        server = self.server
         if server.asks_before:
             count = server.begin_request(self)
             if count is not None and self.limits.requests is not None and count >= self.limits.requests:
@@ -177,24 +180,20 @@ class WSGIHandler:
             if not buffer:
                 return None
             end = buffer.find(b"\r\n\r\n")
-        environ = self.server.environ.copy()
-        environ.update(self.environ)
-        is_11, length, keep = parse_head(buffer[:end], environ, self.limits)
+        request: Environ = {}
+        is_11, length, keep = parse_head(buffer[:end], request, self.limits)
         self.buffer = buffer[end + 4 :]
+        base = self.server.environ
+        environ = {**base, **request, **self.environ}
         if length:
             body = environ["wsgi.input"] = self._body(environ, is_11, length)
             return Exchange(self, environ, is_11, keep, body)
-        environ["wsgi.input"] = NO_BODY
-        if "HTTP_UPGRADE" in environ and environ["HTTP_UPGRADE"].lower() == "websocket":
+        if "HTTP_UPGRADE" in request and request["HTTP_UPGRADE"].lower() == "websocket":
             self.expect_long(None)  # the application may go on by itself
-        if end < self._short and not self.buffer and environ["REQUEST_URI"][:1] == "/":
+        elif end < self._short and not self.buffer and request["REQUEST_URI"][:1] == "/":
             start = buffer.find(b"\r\n")
-            fields = buffer[start:]
-            if fields == self._seen:
-                self._repeated = Repeated(buffer[:start], self._seen, environ.copy(), is_11, keep)
-            else:
-                self._seen = fields
-                self._repeated = None
+            line, fields = buffer[:start], buffer[start:]
+            self._repeated = self.server.memory.learn(line, fields, (base, request), is_11, keep)
         return Exchange(self, environ, is_11, keep, NO_BODY)
 
     def _rest_of_head(self, buffer: bytes) -> bytes:

@@ -46,7 +46,8 @@ _keys: dict[str, str] = {}
 #: header lines that were found valid, and what they say; emptied when it is full
 _lines: dict[str, tuple[str, str]] = {}
 _LONGEST_REMEMBERED = 160  # characters of a line
-_SECRET = frozenset(("HTTP_COOKIE", "HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION"))  # are not kept
+#: fields with credentials, which are not kept
+SECRET: Final = frozenset(("HTTP_COOKIE", "HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION"))
 _UNIQUE = frozenset(("HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING"))
 
 
@@ -114,7 +115,7 @@ def _read_line(line: str) -> tuple[str, str] | None:
     if not (value.isprintable() and value.isascii()) and not FIELD_VALUE.fullmatch(value):
         raise BadRequest(f"the value of the field {name} has a control character")
     field = key, value
-    if len(line) <= _LONGEST_REMEMBERED and key not in _SECRET:
+    if len(line) <= _LONGEST_REMEMBERED and key not in SECRET:
         if len(_lines) >= _REMEMBERED:
             _lines.clear()
         _lines[line] = field

@@ -18,8 +18,10 @@ from ._exchange import Exchange
 from ._file import FileWrapper
 from ._handler import WSGIHandler
 from ._head import Environ
+from ._input import NO_BODY
 from ._limits import Limits
 from ._log import AccessLog
+from ._repeat import Memory
 
 Application = Callable[..., Iterable[bytes]]
 
@@ -63,6 +65,8 @@ class WSGIServer(Server):
         self.access_log = access_log
         #: the connections that are open, each with the greenlet that serves it
         self.handlers: dict[WSGIHandler, Any] = {}
+        #: the heads of requests that came more than once
+        self.memory = Memory()
         #: requests answered so far
         self.requests = 0
         self.environ = self._server_environ(environ or {})
@@ -93,7 +97,7 @@ class WSGIServer(Server):
     # ---- what the handlers ask for ----
 
     def connection_environ(self, client_sock: Any, address: Any) -> Environ:
-        """What the environ of every request on a connection has beside `environ`."""
+        """What the environ of every request on a connection has beside `environ`; overrides what the peer sends."""
         environ: Environ = {}
         if client_sock.family in _INTERNET:
             environ["REMOTE_ADDR"] = address[0]
@@ -155,7 +159,10 @@ class WSGIServer(Server):
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
             "wsgi.file_wrapper": FileWrapper,
+            "wsgi.input": NO_BODY,
             "wsgi.input_terminated": True,
+            "guv.connection": None,
+            "gunicorn.socket": None,
             **environ,
         }
 

@@ -1,0 +1,80 @@
+"""Heads that come again are not read again; what is remembered is bounded, and of no use to anybody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from guv.wsgi import _repeat
+
+LINES = b"\r\nHost: a\r\nX: y\r\n\r\n"
+
+
+def show(environ, start_response):
+    told = " ".join(environ.get(key, "-") for key in ("PATH_INFO", "QUERY_STRING", "HTTP_X", "HTTP_COOKIE")).encode()
+    start_response("200 OK", [("Content-Length", str(len(told)))])
+    return [told]
+
+
+@pytest.fixture
+def server(converse):
+    return converse.server(show)
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The heads that are read in full."""
+    from guv.wsgi import _handler
+
+    heads = []
+    parse = _handler.parse_head
+
+    def noted(head, environ, limits):
+        heads.append(head)
+        return parse(head, environ, limits)
+
+    monkeypatch.setattr(_handler, "parse_head", noted)
+    return heads
+
+
+def test_lines_that_came_twice_are_read_no_more_on_any_connection(converse, server, read):
+    for number in range(5):
+        assert converse([b"GET /%d?q%d HTTP/1.1" % (number, number) + LINES], server=server).endswith(
+            b"/%d q%d y -" % (number, number)
+        )
+    assert len(read) == 2
+
+
+def test_other_version_is_read_by_itself(converse, server, read):
+    for version in (b"1.1", b"1.1", b"1.1", b"1.0", b"1.0"):
+        output = converse([b"GET / HTTP/" + version + LINES], server=server)
+        assert (b"Connection: close" in output) == (version == b"1.0")
+    assert [head[:14] for head in read] == [b"GET / HTTP/1.1", b"GET / HTTP/1.1", b"GET / HTTP/1.0"]
+
+
+def test_credentials_stay_with_their_connection(converse, server, read):
+    request = b"GET /a HTTP/1.1\r\nHost: a\r\nCookie: secret=1\r\n\r\n"
+    assert converse([request] * 4, server=server).count(b"secret=1") == 4
+    assert len(read) == 2
+    assert server.memory.get(request[request.index(b"\r\n") :]) is None
+
+
+def test_target_of_one_client_is_not_kept(converse, server):
+    wire = b"GET /a?token=1 HTTP/1.1" + LINES
+    converse([wire] * 3, server=server)
+    assert server.memory.get(LINES).request == b""
+
+
+def test_what_a_server_remembers_is_bounded(converse, server, monkeypatch):
+    monkeypatch.setattr(_repeat, "_MOST", 5)
+    monkeypatch.setattr(_repeat, "_MOST_NOTED", 7)
+    for number in range(50):
+        wire = b"GET / HTTP/1.1\r\nHost: a\r\nX: %d\r\n\r\n" % number
+        assert converse([wire] * 3, server=server).count(b" %d -" % number) == 3
+        assert len(server.memory._heads) <= 5
+        assert len(server.memory._noted) <= 7
+
+
+def test_long_heads_are_not_remembered(converse, server, read):
+    wire = b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 3000 + b"\r\n\r\n"
+    converse([wire] * 4, server=server)
+    assert len(read) == 4
