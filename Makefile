@@ -9,6 +9,7 @@ ROOT := $(CURDIR)
 BIN := $(ROOT)/$(VENV)/bin
 PY := $(BIN)/python
 PYTEST_ARGS ?=
+COMPAT_RUNNER ?= $(ROOT)/../shared/compat/run.py
 COMPAT_ARGS ?=
 
 # The environment's go, if it has one, is there because none on PATH was new enough.
@@ -110,9 +111,8 @@ fuzz: ext ## fuzz whole HTTP and WebSocket connections by atheris, FUZZ_SECONDS 
 # ---- measurements
 
 compat: ## CPython's own test suite under monkey_patch, per Python version, if ../shared/compat is beside the checkout
-	@if [ -f ../shared/compat/run.py ]; then \
-	    tools/compat.sh "$(ROOT)/../shared/compat/run.py" "$(PYTHON)" $(COMPAT_ARGS); \
-	else echo "compat: ../shared/compat/run.py is not beside this checkout; nothing was run"; fi
+	@if [ -f "$(COMPAT_RUNNER)" ]; then tools/compat.sh "$(COMPAT_RUNNER)" "$(PYTHON)" $(COMPAT_ARGS); \
+	else echo "compat: $(COMPAT_RUNNER) is not there; nothing was run"; fi
 
 # Timing needs other libraries, which have no place in the environment of the tests.
 BENCH_STAMP := .venv-bench/.ready
