@@ -110,11 +110,19 @@ class _Walk:
         self.result = Rebound()
         self.functions: list[FunctionType] = []
         self.kept: set[int] = set()  # ids of the cells of guv's functions
+        self.ours: dict[int, bool] = {}  # by id (a metaclass may forbid hashing): what `is_ours` has found out
         self.owners: dict[int, Any] = {}  # id of a namespace dict -> its module or class
 
     def add(self, old: Any, new: Any) -> None:
         self.new[id(old)] = new
         self.old.append(old)
+
+    def is_ours(self, kind: type) -> bool:
+        """Whether instances of `kind` keep the originals. There are a hundred times as many objects as classes."""
+        known = self.ours.get(id(kind))
+        if known is None:
+            known = self.ours[id(kind)] = is_private(_module_of(kind))
+        return known
 
     def run(self) -> Rebound:
         objects = gc.get_objects()
@@ -141,7 +149,7 @@ class _Walk:
                     self.in_cell(container)
             elif kind is partial:
                 self.in_partial(container)
-            elif kind is not tuple and kind is not frozenset and not is_private(_module_of(kind)):
+            elif kind is not tuple and kind is not frozenset and not self.is_ours(kind):
                 self.in_instance(container)
         self.in_loose(loose, objects)
         self.in_defaults()
@@ -246,7 +254,7 @@ class _Walk:
         kept = set()
         for each in objects:
             kind = type(each)
-            if kind not in _INERT and is_private(_module_of(kind)):
+            if kind not in _INERT and self.is_ours(kind):
                 kept.update(wanted.intersection(map(id, gc.get_referents(each))))
         keyword_defaults = {id(f.__kwdefaults__) for f in self.functions}
         starters = {id(old) for old in self.old if type(old) is BuiltinMethodType and old.__name__ in _STARTERS}

@@ -25,6 +25,7 @@ Script = Callable[..., str]
 )
 def test_keywords_pick_groups(script: Script, keywords: str, patched: str) -> None:
     out = script(f"""
+        import subprocess
         import guv
         guv.monkey_patch({keywords})
         groups = "os select signal socket ssl subprocess threading queue time multiprocessing".split()

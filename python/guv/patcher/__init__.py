@@ -59,15 +59,15 @@ def monkey_patch(**modules: bool) -> None:
             _report.groups[group] = []
             greens += [(group, importlib.import_module(name)) for name in GROUPS[group]]
     for _, green in greens:
-        getattr(green, "before_patch", _nothing)()
+        _own(green, "before_patch", _nothing)()
     for group, green in greens:
         pairs += _replace(group, green)
-        twins.update(getattr(green, "TWINS", {}))
+        twins.update(_own(green, "TWINS", {}))
     if greens:
         _mend(rebind(pairs, twins))
         _renewal.keep(_worlds.saved)
     for _, green in greens:
-        getattr(green, "after_patch", _nothing)()
+        _own(green, "after_patch", _nothing)()
     for library in support.SUPPORTED:
         if wanted.get(library, everything):
             support.activate(library)
@@ -194,6 +194,11 @@ def _mend(rebound: Rebound) -> None:
             MonkeyPatchWarning,
             stacklevel=3,
         )
+
+
+def _own(green: ModuleType, name: str, default: Any) -> Any:
+    """An attribute of a green module that it may lack: asked by `getattr`, it would build a private copy to look there."""
+    return vars(green).get(name, default)
 
 
 def _nothing() -> None:
