@@ -42,6 +42,7 @@ waitpid = posix.waitpid
 
 os_open = posix.open
 fstat = posix.fstat
+stat = posix.stat
 fcntl = _fcntl.fcntl
 flock = _fcntl.flock
 lockf = _fcntl.lockf

@@ -78,9 +78,9 @@ Twins = dict[type, Callable[[Any], Any]]
 
 
 def is_private(name: object) -> bool:
-    """Whether a module of that name keeps the originals: guv's own, the private copies, and `posix`, which no program
-    imports for anything but the bare calls."""
-    return isinstance(name, str) and (name in ("guv", "posix") or name.startswith(("guv.", PRIVATE)))
+    """Whether a module of that name keeps the originals: guv's own, the private copies, and `posix` and `_io`, which no
+    program imports for anything but the bare calls."""
+    return isinstance(name, str) and (name in ("guv", "posix", "_io") or name.startswith(("guv.", PRIVATE)))
 
 
 def rebind(pairs: Iterable[tuple[Any, Any]], twins: Twins | None = None) -> Rebound:

@@ -9,12 +9,14 @@ buffers here have a lock.
 from __future__ import annotations
 
 import io
+import os
 from collections import deque
+from stat import S_IFCHR, S_IFIFO, S_IFMT
 from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from .._originals import fstat
+from .._originals import fstat, stat
 from ..hubs.current import current_hub, hub_of
 from ..hubs.switch import unpark, wake
 from ._blocking import await_input, waits, write_all
@@ -265,8 +267,8 @@ class DuplexText(io.TextIOBase):
                 self.buffer.close()
 
 
-def rebuild(made: Any, newline: str | None, buffering: int, closefd: bool) -> Any:
-    """A file object like `made`, which `io.open` has made with ``closefd=False``, that yields."""
+def rebuild(made: Any, newline: str | None, buffering: int, fd: int, closefd: bool) -> Any:
+    """A file object like `made`, the work of `io.open`, that yields. It is on `fd`, and `made` is closed."""
     text = buffered = None
     raw = made
     if isinstance(made, io.TextIOWrapper):
@@ -278,14 +280,17 @@ def rebuild(made: Any, newline: str | None, buffering: int, closefd: bool) -> An
         buffered = raw
         raw = buffered.detach()
     size = buffering if buffering > 1 else io.DEFAULT_BUFFER_SIZE
-    green: Any = GreenFileIO(raw.fileno(), raw.mode.replace("b", ""), closefd)
+    mode = raw.mode.replace("b", "")
+    green: Any = GreenFileIO(fd, mode, closefd)
+    green.name = raw.name
+    raw.close()
     if isinstance(buffered, io.BufferedReader):
         green = GreenBufferedReader(green, size)
     elif isinstance(buffered, io.BufferedWriter):
         green = GreenBufferedWriter(green, size)
     if text is not None:
         green = io.TextIOWrapper(green, encoding, errors, newline, lines, through)
-        green.mode = raw.mode.replace("b", "")
+        green.mode = mode
     return green
 
 
@@ -295,3 +300,14 @@ def may_wait_on(fd: Any) -> bool:
         return waits(fstat(fd).st_mode, fd)
     except (OSError, TypeError, ValueError, OverflowError):
         return False
+
+
+def may_wait_at(path: Any) -> bool:
+    """Whether opening the file of this name, or reading or writing it then, can take long; a device is told by more."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return False
+    try:
+        kind = S_IFMT(stat(path).st_mode)
+    except (OSError, ValueError):
+        return False  # not there yet, or the original raises it
+    return kind in (S_IFIFO, S_IFCHR)

@@ -197,7 +197,7 @@ def _mend(rebound: Rebound) -> None:
 
 
 def _own(green: ModuleType, name: str, default: Any) -> Any:
-    """An attribute of a green module that it may lack: asked by `getattr`, it would build a private copy to look there."""
+    """An attribute of a green module that it may lack. `getattr` would build a private copy to look there."""
     return vars(green).get(name, default)
 
 

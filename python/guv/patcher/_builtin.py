@@ -12,7 +12,7 @@ from typing import Any
 
 _PACKAGE = __name__.partition(".")[0] + "."
 
-_made: dict[tuple[str, str], tuple[Any, Any]] = {}
+_made: dict[tuple[FunctionType, str], Builtin] = {}
 
 
 class Builtin(partial[Any]):
@@ -29,16 +29,15 @@ class Builtin(partial[Any]):
 
 
 def like(old: Any, new: Any, module: str, name: str) -> Any:
-    """`new` in the manner of `old`, which it replaces as `module`.`name`; the same object each time."""
+    """`new` in the manner of `old`, which it replaces as `module`.`name`; the same object each time, in any module."""
     resemble(new, old, module)
     if not (isinstance(old, BuiltinFunctionType) and isinstance(new, FunctionType)):
         return new
-    known = _made.get((module, name))
-    if known is None or known[0] is not new:
-        made = Builtin(new)
+    made = _made.get((new, name))
+    if made is None:
+        made = _made[new, name] = Builtin(new)
         vars(made).update(__name__=name, __qualname__=name, __module__=module, __doc__=old.__doc__, __wrapped__=new)
-        known = _made[module, name] = new, made
-    return known[1]
+    return made
 
 
 def resemble(new: Any, old: Any, module: str) -> None:

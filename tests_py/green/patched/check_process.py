@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
+import pickle
 import pty
 import resource
 import select
@@ -190,7 +192,12 @@ def by_file(buffering):
     return read
 
 
-@pytest.mark.parametrize("read_five", [lambda fd: os.read(fd, 5), by_readv, by_file(0), by_file(-1)])
+def by_open(fd):
+    with open(fd, "rb", closefd=False) as file:
+        return file.read(5)
+
+
+@pytest.mark.parametrize("read_five", [lambda fd: os.read(fd, 5), by_readv, by_file(0), by_file(-1), by_open])
 def test_pipe_is_read_when_something_comes(pipe, blocked, read_five):
     read, write = pipe
     waiting = blocked(read_five, read)
@@ -227,6 +234,56 @@ def test_text_of_a_pipe_is_read_by_several(pipe, blocked):
         os.write(write, b"one\ntwo\n")
         assert waiting.result() == "one\n"
         assert file.readline() == "two\n"
+
+
+@pytest.mark.parametrize("name", [str, os.fsencode, lambda path: path])
+def test_fifo_is_opened_by_name_and_read_when_something_comes(tmp_path, blocked, name):
+    path = name(tmp_path / "fifo")
+    os.mkfifo(path)
+    opening = blocked(open, path)
+    with open(path, "w") as writer, opening.result() as reader:
+        assert reader.name == writer.name == os.fspath(path)
+        waiting = blocked(reader.readline)
+        writer.write("hello\n")
+        writer.flush()
+        assert waiting.result() == "hello\n"
+
+
+def test_terminal_is_opened_by_name_and_read_when_a_line_is_there(blocked):
+    master, slave = pty.openpty()
+    with open(os.ttyname(slave), "rb") as file:
+        waiting = blocked(file.readline)
+        os.write(master, b"hello\n")
+        assert waiting.result() == b"hello\n"
+    os.close(master)
+    os.close(slave)
+
+
+def test_regular_files_and_devices_that_never_wait_are_opened_as_ever(tmp_path):
+    with open(tmp_path / "new", "x+") as file, open(os.devnull, "rb") as null:
+        assert type(file.buffer).__module__ == type(null).__module__ == "_io"
+    for arguments, error, text in [
+        ((tmp_path / "missing",), FileNotFoundError, "No such file"),
+        ((1.5,), TypeError, "expected str, bytes or os.PathLike object"),
+        ((os.devnull, 5), TypeError, "'mode' must be str"),
+        ((os.devnull, "q"), ValueError, "invalid mode"),
+    ]:
+        with pytest.raises(error, match=text):
+            open(*arguments)  # noqa: SIM115
+
+
+def test_missing_encoding_is_warned_of_where_open_is_called(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import io, os, sys; sys.path[:] = {sys.path}\nimport guv; guv.monkey_patch()\nopen(os.devnull).close()"
+    )
+    command = [sys.executable, "-X", "warn_default_encoding", "-W", "ignore", "-W", "always::EncodingWarning:__main__"]
+    told = subprocess.run([*command, str(program)], capture_output=True, text=True)
+    assert "program.py:3: EncodingWarning" in told.stderr
+
+
+def test_open_is_pickled_by_its_name():
+    assert pickle.loads(pickle.dumps(open)) is open is io.open
 
 
 def test_fifo_is_opened_when_its_other_end_is(tmp_path, blocked):
