@@ -57,11 +57,21 @@ class Patience:
         self.waiter: greenlet | None = None
         self.expired = False  # the waiter's time was up
 
-    def arm(self, due: int) -> None:
-        if self.armed:
-            self.hub.drop_timer(self.token, self)
-        self.armed = due
-        self.token = self.hub.set_timer(due, self)
+    def begin(self, due: int, waiter: greenlet) -> None:
+        """`waiter` waits until `due`, and must call `end` or set `waiter` to None."""
+        self.due = due
+        self.waiter = waiter
+        if not 0 < self.armed <= due:
+            if self.armed:
+                self.hub.drop_timer(self.token, self)
+            self.armed = due
+            self.token = self.hub.set_timer(due, self)
+
+    def end(self) -> bool:
+        """Whether the waiter's time was up."""
+        self.waiter = None
+        expired, self.expired = self.expired, False
+        return expired
 
     def __call__(self) -> None:
         self.armed = 0
@@ -69,7 +79,7 @@ class Patience:
         if waiter is None:
             return
         if monotonic_ns() < self.due:
-            self.arm(self.due)
+            self.begin(self.due, waiter)
         elif self.endpoint.leave(self.evtype, waiter):
             self.expired = True
             self.hub.ready.append(waiter)
@@ -87,8 +97,9 @@ class Endpoint(Descriptor):
         "closed",      # close() was called; the descriptor may stay open for makefile()'s sake
         "elsewhere",   # hubs of other threads that have waited for it, or None
         "nonblocking", # the kernel's O_NONBLOCK is on
-        "patience",    # (Patience for READ, Patience for WRITE), or None
+        "read_patience",  # Patience, from the first wait for input with a timeout on
         "timeout",     # seconds as settimeout() takes them: None blocks, 0.0 does not wait
+        "write_patience",  # the same for output
     )  # fmt: skip
 
     def __init__(self, fd: int, timeout: float | None, drains: bool) -> None:
@@ -104,8 +115,9 @@ class Endpoint(Descriptor):
         self.closed = False
         self.elsewhere: list[AbstractHub] | None = None
         self.nonblocking = timeout is not None
-        self.patience: tuple[Patience, Patience] | None = None
         self.timeout = timeout
+        self.read_patience: Patience | None = None
+        self.write_patience: Patience | None = None
 
     def __bool__(self) -> bool:
         return self.closed
@@ -162,19 +174,38 @@ def wait_readable(endpoint: Endpoint, due: int) -> int:
         hub = hub_of(current)
     if endpoint.hub is not hub and not _register(endpoint, hub, READ):
         return _wait_elsewhere(endpoint, hub, READ, due)
-    if endpoint.timeout is None and endpoint.reader is None:
-        endpoint.reader = current
-        try:
-            there = hub.ready.popleft()
-            if there.__class__ is Turn:
-                there = there.next()  # type: ignore[attr-defined]
-            there.switch()
-        except BaseException:
-            if not endpoint.leave(READ, current):
-                unpark(hub, current)
-            raise
-        return 0
-    return _wait(endpoint, hub, READ, current, due)
+    if endpoint.reader is not None:
+        return _wait(endpoint, hub, READ, current, due)
+    patience = None
+    if endpoint.timeout is not None:
+        patience = endpoint.read_patience
+        if patience is None or patience.waiter is not None or patience.hub is not hub:
+            return _wait(endpoint, hub, READ, current, due)
+        if not due:
+            due = monotonic_ns() + int(endpoint.timeout * 1e9)
+        if 0 < patience.armed <= due:  # `begin`, in place, as `park` is, because this is hot
+            patience.due = due
+            patience.waiter = current
+        else:
+            patience.begin(due, current)
+    endpoint.reader = current
+    try:
+        there = hub.ready.popleft()
+        if there.__class__ is Turn:
+            there = there.next()  # type: ignore[attr-defined]
+        there.switch()
+    except BaseException:
+        if patience is not None:
+            patience.end()
+        if not endpoint.leave(READ, current):
+            unpark(hub, current)
+        raise
+    if patience is not None:
+        patience.waiter = None
+        if patience.expired:
+            patience.expired = False
+            raise TimeoutError("timed out")
+    return due
 
 
 def wait_writable(endpoint: Endpoint, due: int) -> int:
@@ -198,25 +229,25 @@ def _wait(endpoint: Endpoint, hub: AbstractHub, evtype: int, current: greenlet, 
         return 0
     if not due:
         due = monotonic_ns() + int(timeout * 1e9)
-    both = endpoint.patience
-    if both is None or both[0].hub is not hub:
-        both = endpoint.patience = Patience(endpoint, READ, hub), Patience(endpoint, WRITE, hub)
-    patience = both[evtype - 1]
-    if patience.waiter is not None:  # a second greenlet in this direction
+    patience = endpoint.read_patience if evtype == READ else endpoint.write_patience
+    if patience is None or patience.hub is not hub:
+        patience = Patience(endpoint, evtype, hub)
+        if evtype == READ:
+            endpoint.read_patience = patience
+        else:
+            endpoint.write_patience = patience
+    elif patience.waiter is not None:  # a second greenlet in this direction
         left = max(0, due - monotonic_ns()) / 1e9
         wait_armed(hub, endpoint, evtype, current, left, TimeoutError("timed out"))
         return due
-    patience.due = due
-    if not patience.armed or due < patience.armed:
-        patience.arm(due)
-    patience.waiter = current
-    patience.expired = False
+    patience.begin(due, current)
     endpoint.join(evtype, current)
     try:
         park(hub, endpoint, evtype, current)
-    finally:
-        patience.waiter = None
-    if patience.expired:
+    except BaseException:
+        patience.end()
+        raise
+    if patience.end():
         raise TimeoutError("timed out")
     return due
 
@@ -230,7 +261,7 @@ def _register(endpoint: Endpoint, hub: AbstractHub, events: int) -> bool:
         if not owner.closed:
             return False
         endpoint.reader = endpoint.writer = None  # parked in a hub that is gone
-        endpoint.patience = None
+        endpoint.read_patience = endpoint.write_patience = None
     endpoint.events = events
     hub.watch(endpoint, events)
     return True
@@ -259,8 +290,8 @@ def _wait_elsewhere(endpoint: Endpoint, hub: AbstractHub, evtype: int, due: int)
 
 def give_up(endpoint: Endpoint, stays_open: bool = False) -> None:
     """The socket is about to be closed, or its descriptor detached: wake whoever waits on it."""
-    if endpoint.patience is not None:
-        for patience in endpoint.patience:
+    for patience in (endpoint.read_patience, endpoint.write_patience):
+        if patience is not None:
             patience.drop()
     if endpoint.hub is not None:
         endpoint.hub.release(endpoint, stays_open)

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._originals import RawSocket, monotonic_ns
 from ..hubs.switch import sleep_until
-from ..resolver import numeric
+from ..resolver import literals, numeric
 from . import names_of
 from ._endpoint import (
     Endpoint,
@@ -303,7 +303,13 @@ def _transmit(self: Any, call: Any, flags: int, *args: Any) -> Any:
 def sendto(self: Any, data: Any, *args: Any) -> int:
     """As `socket.sendto`; yields while the socket's buffer is full."""
     if len(args) == 1:
-        address = numeric(args[0], _family(self))
+        address = args[0]
+        try:
+            known = address[0] in literals
+        except (TypeError, LookupError):  # no address of the Internet
+            known = False
+        if not known:
+            address = numeric(address, _family(self))
         endpoint = self._closed
         if endpoint.__class__ is Endpoint and endpoint.writable:
             try:

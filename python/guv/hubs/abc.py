@@ -37,7 +37,7 @@ from .descriptor import Crowd, Descriptor, OwnDescriptor
 from .listener import AbstractListener as AbstractListener
 from .timer import AbstractTimer as AbstractTimer
 from .timer import Timer
-from .turn import Switchable, Turn
+from .turn import DEADLOCK_PATIENCE, Switchable, Turn
 from .wire import (
     ARM,
     CANCEL,
@@ -56,6 +56,7 @@ from .wire import (
 
 if TYPE_CHECKING:
     from .statistics import Statistics
+    from .timeout import Timeout
 
 #: Nanoseconds that a busy hub may go without asking the loop. A turn of two greenlets that only
 #: yield takes about a microsecond; asking after each would double that.
@@ -63,9 +64,6 @@ POLL_INTERVAL = 50_000
 
 #: Short turns in which a busy hub may not even look at the clock.
 MAX_STRIDE = 4
-
-#: Nanoseconds of silence after which a hub asks itself whether anything can happen any more.
-DEADLOCK_PATIENCE = 10_000_000
 
 #: Ints in `ops` from which on timers are handed over without waiting for the turn to end.
 SUBMIT_AT = 4096
@@ -116,7 +114,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         self.fds: dict[int, Descriptor] = {}
         self.timers: list[Any] = []  # token -> greenlet or callable
         self.free: list[int] = []  # tokens not in use
-        self.fresh: list[Any] = []  # timeouts not yet handed over
+        self.fresh: list[Any] = []  # Timeouts and Timers not yet handed over
         self.lookups: dict[int, Callable[[], object]] = {}  # names being looked up
         self.jobs = 0  # pieces of work in native threads that will send mail
         self.polled = 0  # nanoseconds; when the loop was asked last by a busy hub
@@ -198,17 +196,26 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         has been started when those go on that were ready later.
         """
         ready = self.ready
+        call = None
         while not self.stopping:
             try:
                 due = self.due
                 while due:
                     if ready[0] is not self:
                         ready.appendleft(self)
-                    due.popleft()()
+                    if due[0].__class__ is Timer:  # `Timer.__call__`, in place, because programs have thousands
+                        timer: Any = due.popleft()
+                        call, timer.call, timer = timer.call, None, None
+                        if call is not None:
+                            call()
+                            call = None  # nothing stays alive for its sake
+                    else:
+                        due.popleft()()
                 following = ready.popleft()
                 if following is not self:
                     following.switch()
             except BaseException as error:
+                call = None
                 self.handle_error(getcurrent(), error)
         if not self.closed:  # by abort(), not by use_hub()
             from .current import drop_hub
@@ -246,7 +253,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
     def poll(self, timeout: int) -> None:
         """Ask the loop what is due and make its waiters ready. `timeout` as in `exchange`."""
         if self.fresh:
-            self._hand_over_timeouts()
+            self._hand_over_fresh()
         fds = self.fds
         ready = self.ready.append
         for completion in self.exchange(timeout):
@@ -260,9 +267,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
                 if entry is not None:
                     timers[token] = None
                     self.free.append(token)
-                    if entry.__class__ is Timer:
-                        self.calls.append(entry.fire)
-                    elif isinstance(entry, greenlet):
+                    if isinstance(entry, greenlet):
                         ready(entry)
                     else:
                         self.calls.append(entry)
@@ -324,11 +329,25 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         for _ in range(len(mail)):  # what comes meanwhile waits for the next turn
             self.calls.append(mail.popleft())
 
-    def _hand_over_timeouts(self) -> None:
+    def _hand_over_fresh(self) -> None:
+        """Set the timers that nobody has cancelled: `set_timer`, in place, because programs may have a million."""
         fresh, self.fresh = self.fresh, []
-        for timeout in fresh:
-            if timeout.deadline:
-                timeout.token = self.set_timer(timeout.deadline, timeout)
+        timers, free = self.timers, self.free
+        try:
+            for timer in fresh:
+                if timer.deadline:
+                    if free:
+                        timer.token = token = free.pop()
+                        timers[token] = timer
+                    else:
+                        timer.token = token = len(timers)
+                        timers.append(timer)
+                    self.ops.extend((TIMER | token << 8, timer.deadline))
+                    if len(self.ops) >= SUBMIT_AT:
+                        self.submit()
+        except BaseException:  # no stack left, no memory left
+            self.fresh[:0] = [timer for timer in fresh if timer.token < 0]
+            raise
 
     # ---- calls ----
 
@@ -343,13 +362,14 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
     def schedule_call_global(self, seconds: float, cb: Callable[..., object], *args: Any, **kwargs: Any) -> Timer:
         """Call `cb` in the hub once `seconds` have passed. It must not block. In other threads and for
         closed hubs it raises, as `schedule_call_now` does."""
-        self.check()
+        if self.closed or self.thread != get_ident():
+            self.check()
         timer: Timer = _new_timer(Timer)  # without __init__, which costs more than the rest
+        timer.call = partial(cb, *args, **kwargs) if args or kwargs else cb
+        timer.deadline = monotonic_ns() + int(seconds * 1e9) or 1
         timer.hub = self
-        timer.call = cb
-        timer.args = args
-        timer.kwargs = kwargs or None
-        timer.token = self.set_timer(monotonic_ns() + int(seconds * 1e9), timer)
+        timer.token = -1
+        self.fresh.append(timer)
         return timer
 
     def call_soon_threadsafe(self, cb: Callable[..., object], *args: Any, **kwargs: Any) -> None:
@@ -385,6 +405,16 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         self.free.append(token)
         self.ops.extend((CANCEL | token << 8, 0))
         return True
+
+    def withdraw_timer(self, timer: Timer | Timeout) -> None:
+        """Cancel one that was put on the list of fresh ones, wherever it stands now."""
+        timer.deadline = 0
+        if timer.token >= 0:
+            self.drop_timer(timer.token, timer)
+        else:
+            fresh = self.fresh
+            while fresh and not fresh[-1].deadline:
+                fresh.pop()
 
     # ---- descriptors ----
 

@@ -24,6 +24,12 @@ PAUSE = 0.01
 _lost: list[object] = []
 
 
+def _need_frames(count: int) -> None:
+    """Raise RecursionError now, before anything is taken, if a greenlet that parks has no room for `count` calls."""
+    if count:
+        _need_frames(count - 1)
+
+
 class Hub(AbstractHub):
     """epoll for descriptors, a heap for timers, an eventfd to wake it."""
 
@@ -70,6 +76,7 @@ class Hub(AbstractHub):
             return False
 
     def exchange(self, timeout: int) -> Iterable[int]:
+        _need_frames(4)
         results = self._results
         self._submit()
         timers = self._timers

@@ -72,13 +72,7 @@ class Timeout(BaseException):
     def cancel(self) -> None:
         """Stop it; may be repeated. Never yields."""
         if self.deadline:
-            self.deadline = 0
-            if self.token >= 0:
-                self.hub.drop_timer(self.token, self)
-            else:
-                fresh = self.hub.fresh
-                while fresh and not fresh[-1].deadline:
-                    fresh.pop()
+            self.hub.withdraw_timer(self)
 
     def __call__(self) -> None:
         """The hub's way to fire it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .abc import AbstractHub
@@ -21,15 +21,15 @@ class AbstractTimer(metaclass=ABCMeta):
 
 
 class Timer(AbstractTimer):
-    """A call at a deadline."""
+    """A call at a deadline. Like a `Timeout` it stands on the hub's list of fresh timers until the turn ends, so that
+    one that is cancelled before never reaches the loop."""
 
-    __slots__ = ("args", "call", "hub", "kwargs", "token")
+    __slots__ = ("call", "deadline", "hub", "token")
 
+    call: Callable[[], object] | None  # None once it was made or cancelled
+    deadline: int  # nanoseconds of CLOCK_MONOTONIC; 0 once it was cancelled
     hub: AbstractHub  # constant
-    call: Callable[..., object] | None  # None once it was made or cancelled
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any] | None  # None: there are none
-    token: int
+    token: int  # the hub's name for it; -1 while it is fresh
 
     @property
     def pending(self) -> bool:
@@ -38,13 +38,10 @@ class Timer(AbstractTimer):
     def cancel(self) -> None:
         if self.call is not None:
             self.call = None
-            self.hub.drop_timer(self.token, self)
+            self.hub.withdraw_timer(self)
 
-    def fire(self) -> None:
+    def __call__(self) -> None:
         """The hub's way to make the call."""
         call, self.call = self.call, None
         if call is not None:
-            if self.kwargs is None:
-                call(*self.args)
-            else:
-                call(*self.args, **self.kwargs)
+            call()

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from .abc import AbstractHub
 
 
+#: Nanoseconds of silence after which a hub asks itself whether anything can happen any more.
+DEADLOCK_PATIENCE = 10_000_000
+
+
 class Switchable(Protocol):
     """What stands in `ready`: greenlets, and the hub's one `Turn`."""
 
@@ -43,7 +47,10 @@ class Turn:
             return hub
         try:
             if not ready and not hub.calls:
-                hub.wait()
+                # nearly always this brings somebody
+                hub.poll(-1 if hub.main_waits is None else DEADLOCK_PATIENCE)
+                if not ready and not hub.calls:
+                    hub.wait()
             elif hub.unasked_turns:
                 hub.unasked_turns -= 1
             else:

@@ -8,6 +8,7 @@ Set ``GUV_NO_GREENDNS`` to any text to leave lookups as they are: they then stop
 """
 
 from .address import ENABLED as ENABLED
+from .address import literals as literals
 from .address import numeric as numeric
 from .lookup import call as call
 from .lookup import getaddrinfo as getaddrinfo

@@ -14,7 +14,6 @@ from _socket import (
     inet_aton,
     inet_pton,
 )
-from functools import lru_cache
 from typing import Any
 
 from .lookup import getaddrinfo
@@ -64,13 +63,21 @@ def is_address(host: bytes, family: int) -> bool:
     return False
 
 
-@lru_cache(1024)  # servers of datagrams ask for each answer that they send
+#: Hosts that were seen to be written as addresses: no socket of any family has to look them up. Servers of datagrams
+#: ask for each answer that they send.
+literals: set[object] = set()
+_MOST_LITERALS = 4096
+
+
 def _is_in_digits(family: int, host: Any) -> bool:
     """Whether `host`, a str, is written as an address of `family`. Raises TypeError for other types."""
     try:
         inet_pton(family, host)
     except (OSError, ValueError):
         return False
+    if len(literals) >= _MOST_LITERALS:
+        literals.clear()
+    literals.add(host)
     return True
 
 

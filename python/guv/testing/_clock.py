@@ -292,8 +292,6 @@ class _OnMockClock:
     def schedule_call_global(self, seconds: float, cb: Callable[..., object], *args: Any, **kwargs: Any) -> Timer:
         """As `AbstractHub.schedule_call_global`, by the clock."""
         hub = cast(AbstractHub, self)
-        clock = _clocks[hub]
         timer: Timer = super().schedule_call_global(seconds, cb, *args, **kwargs)  # type: ignore[misc]
-        clock.sort_out(hub)
-        clock.set(timer.token, clock._now() + int(seconds * 1e9))
+        timer.deadline = _clocks[hub]._now() + int(seconds * 1e9) or 1
         return timer
