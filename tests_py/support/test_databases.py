@@ -244,6 +244,26 @@ def test_sqlite3_waits_for_a_lock_of_another_greenlet(program: Program) -> None:
     )
 
 
+def test_sqlite3_factory_may_return_what_is_no_open_connection(program: Program) -> None:
+    assert (
+        program(
+            """
+        import sqlite3
+        class Unopened(sqlite3.Connection):
+            def __init__(self, *args, **kwargs):
+                pass
+        def closed(*args, **kwargs):
+            connection = sqlite3.Connection(*args, **kwargs)
+            connection.close()
+            return connection
+        for factory in Unopened, closed, lambda *args, **kwargs: [args[0]]:
+            print(type(sqlite3.connect(":memory:", factory=factory)).__name__)
+        """
+        )
+        == "Unopened\nConnection\nlist\n"
+    )
+
+
 def test_sqlalchemy_pool_under_contention_gives_each_greenlet_its_own(program: Program, postgres: str) -> None:
     assert program(
         "sqlalchemy", "psycopg2",

@@ -52,19 +52,21 @@ def _open_at(path: Any, flags: int) -> int:
     return open_descriptor(path, flags, 0o666)
 
 
-def input(prompt: object = "", /) -> str:
+def input(*prompt: object) -> str:
     """As `input`."""
+    if len(prompt) > 1:
+        return _input(*prompt)  # raises the TypeError
     try:
         stdin, stdout = sys.stdin, sys.stdout
         on_terminal = stdin.fileno() == 0 and stdin.isatty() and stdout.isatty()
     except (AttributeError, OSError, ValueError):
         on_terminal = False
     if not on_terminal:
-        return _input(prompt)
+        return _input(*prompt)
     if "readline" in sys.modules:  # edits the line itself, key by key
-        return run_native(_input, prompt)
+        return run_native(_input, *prompt)
     stdout.flush()
-    sys.stderr.write(str(prompt))
+    sys.stderr.write("".join(map(str, prompt)))
     sys.stderr.flush()
     await_input(0)
     return _input()

@@ -46,10 +46,12 @@ def patch() -> None:
 def connect(*args: Any, **kwargs: Any) -> Any:
     """As `sqlite3.connect`."""
     connection = _connect(*args, **kwargs)
+    if not isinstance(connection, sqlite3.Connection):
+        return connection  # the work of a `factory`
+    # the first field of the object is SQLite's handle; a factory may have left it unopened, or closed it again
+    handle = ctypes.c_void_p.from_address(id(connection) + object.__basicsize__).value
     timeout = kwargs.get("timeout", args[1] if len(args) > 1 else _TIMEOUT)
-    if timeout > 0:
-        # the first field of the object is SQLite's handle
-        handle = ctypes.c_void_p.from_address(id(connection) + object.__basicsize__).value
+    if handle is not None and timeout > 0:
         _library.sqlite3_busy_handler(handle, _handler(float(timeout)), None)
     return connection
 
