@@ -36,7 +36,7 @@ def like(old: Any, new: Any, module: str, name: str) -> Any:
     made = _made.get((new, name))
     if made is None:
         made = _made[new, name] = Builtin(new)
-        wrapped = old if old.__text_signature__ else new  # where `inspect` looks for the signature
+        wrapped = old if getattr(old, "__text_signature__", None) else new  # where `inspect` looks for the signature
         vars(made).update(__name__=name, __qualname__=name, __module__=module, __doc__=old.__doc__, __wrapped__=wrapped)
     return made
 
