@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 Program = Callable[..., str]
 
 HTTP = """
@@ -171,6 +173,43 @@ def test_uvloop_loops_of_several_greenlets_run_side_by_side(program: Program) ->
         )
         == "[0, 1, 2]\nwoken\ninterrupted\nended\n"
     )
+
+
+EARLY = "import uvloop\n"
+PATCH = "import guv; guv.monkey_patch()\n"
+OVERLAPPING = """
+import asyncio, os, signal, threading
+import uvloop
+from guv.hubs.signals import plumbing
+
+async def until(gate, then=None):
+    await asyncio.to_thread(gate.wait)
+    if then is not None:
+        then.set()
+begun, ended = threading.Event(), threading.Event()
+outer = guv.spawn(lambda: uvloop.run(until(begun)))         # begins first and ends first
+inner = guv.spawn(lambda: uvloop.run(until(ended, begun)))
+guv.sleep(0)
+async def ends_last():
+    begun.set()
+    await asyncio.to_thread(outer.wait)                      # its loop is closed, this one goes on
+    threading.Timer(0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    await asyncio.sleep(60)
+try:
+    uvloop.run(ends_last())
+except KeyboardInterrupt:
+    print("interrupted")
+ended.set()
+inner.wait()
+assert signal.set_wakeup_fd(-1) == -1                       # the program has none, and guv's pipe is where it was
+assert plumbing().retake() == -1
+"""
+
+
+@pytest.mark.parametrize("imports", [EARLY + PATCH, PATCH], ids=["uvloop before the patch", "after"])
+def test_uvloop_loops_end_in_any_order(script: Program, imports: str) -> None:
+    pytest.importorskip("uvloop")
+    assert script(imports + OVERLAPPING) == "interrupted\n"
 
 
 CASSANDRA = """

@@ -159,6 +159,14 @@ class Plumbing:
             if is_still(fd, name):
                 os_close(fd)
 
+    def retake(self) -> int:
+        """Have the interpreter write to the pipe again; returns what code that knows the real `set_wakeup_fd` has
+        put in its place, -1 if nothing."""
+        if not is_still(self.into, self.name):
+            self.lost()
+        found: int = set_wakeup_fd(self.into, warn_on_full_buffer=False)
+        return -1 if found == self.into else found
+
     def arrived(self, signum: int, frame: FrameType | None) -> object:
         """A handler is due. Called between two bytecodes of any code of the main thread.
 

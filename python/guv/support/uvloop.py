@@ -7,8 +7,9 @@ libuv tells all that an outer loop has to know: the descriptor behind which it c
 its next timer. A *prepare* handle is called at the right moment, just before libuv would wait; it waits in its place.
 An *idle* handle makes libuv pass on without waiting after that.
 
-uvloop holds all greenlets of the main thread for the main thread, which `signal.set_wakeup_fd` is for. With uvloop
-imported before `monkey_patch`, loops that run at the same time have to end in the reverse order of their beginning.
+uvloop holds all greenlets of the main thread for the main thread, and has each loop put its own descriptor into
+`signal.set_wakeup_fd` and what it found there back at its end. If it was imported before `monkey_patch`, that is the
+real one; so guv's pipe goes back there before each loop begins, and as soon as it runs: they may end in any order.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from greenlet import getcurrent
 from ..const import READ
 from ..green._running_loop import notice, remember
 from ..green.signal import bystanders
-from ..hubs.current import current_hub
+from ..hubs.current import current_hub, get_hub
 from ..hubs.ident import in_main_thread
+from ..hubs.signals import plumbing
 from ..hubs.switch import gyield, trampoline
 from . import require
 
@@ -34,6 +36,7 @@ _IDLE, _PREPARE = 6, 9  # libuv's numbers of kinds of handles
 
 _run_forever: Any = uvloop.Loop.run_forever
 _running: dict[int, _Waiter] = {}  # address of a prepare handle -> who waits when it is called
+_latest: _Waiter | None = None  # of the main thread; its loop's descriptor may be in the real `set_wakeup_fd`
 
 
 def patch() -> None:
@@ -46,12 +49,16 @@ def patch() -> None:
 
 def run_forever(self: Any) -> None:
     """As `uvloop.Loop.run_forever`; yields."""
-    if current_hub() is None and not in_main_thread():
-        _run_forever(self)
-        return
+    if current_hub() is None:
+        if not in_main_thread():
+            _run_forever(self)
+            return
+        get_hub()  # its pipe is what the loop has to find in `set_wakeup_fd`, and give back
+    _take_back_wakeups()
     me = getcurrent()
-    waiter = _Waiter(self)
-    if me.parent is not None:
+    beside = me.parent is not None
+    waiter = _Waiter(self, beside)
+    if beside:
         bystanders.add(me)
     notice()  # of a loop that runs around this call, which uvloop is going to refuse
     remember(self)
@@ -70,14 +77,19 @@ def run_forever(self: Any) -> None:
 class _Waiter:
     """Waits for one run of a loop."""
 
-    def __init__(self, loop: Any) -> None:
+    def __init__(self, loop: Any, beside: bool) -> None:
         self.loop = loop
+        self.beside = beside  # its greenlet is not the main one
         self.address = _pointer(uvloop.loop.libuv_get_loop_t_ptr(loop), None)
         self.error: BaseException | None = None
+        self.program: tuple[int, bool] | None = None  # the program's wakeup descriptor, in whose place the loop's is
         self.idle = self._handle(_IDLE, _libuv.uv_idle_init)
         self.prepare = self._handle(_PREPARE, _libuv.uv_prepare_init)
         _running[self.prepare] = self
         _libuv.uv_prepare_start(self.prepare, _prepare)
+        if in_main_thread():
+            global _latest
+            _latest = self
 
     def _handle(self, kind: int, init: Any) -> int:
         handle: int | None = _malloc(_libuv.uv_handle_size(kind))
@@ -89,6 +101,12 @@ class _Waiter:
 
     def end(self) -> None:
         """Give the handles back: their memory is libuv's until the next run or `Loop.close`, which free it."""
+        global _latest
+        if _latest is self:
+            _latest = None
+        installed = plumbing()
+        if installed is not None and self.program is not None:
+            installed.program_fd, installed.program_warns = self.program
         del _running[self.prepare]
         _libuv.uv_close(self.prepare, _free)
         _libuv.uv_close(self.idle, _free)
@@ -97,6 +115,8 @@ class _Waiter:
         """Called before libuv waits for events."""
         _libuv.uv_idle_stop(self.idle)
         try:
+            if self is _latest:
+                _take_back_wakeups()
             fd = _libuv.uv_backend_fd(self.address)
             yielded = False
             while timeout := _libuv.uv_backend_timeout(self.address):
@@ -112,6 +132,22 @@ class _Waiter:
             self.error = error
             self.loop.stop()
         _libuv.uv_idle_start(self.idle, _libuv.uv_is_active)  # that does nothing
+
+
+def _take_back_wakeups() -> None:
+    """Put guv's pipe into the real `set_wakeup_fd` again. What was there comes behind it, unless that is a loop's which
+    is not the main greenlet's."""
+    global _latest
+    installed = plumbing()
+    if installed is None or not in_main_thread():
+        return
+    holder, _latest = _latest, None
+    found = installed.retake()
+    if found < 0 or (holder is not None and holder.beside):
+        return
+    if holder is not None:
+        holder.program = installed.program_fd, installed.program_warns
+    installed.program_fd, installed.program_warns = found, holder is None
 
 
 def _before_wait(handle: int) -> None:
