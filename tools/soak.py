@@ -26,7 +26,6 @@ import gc  # noqa: E402
 import hashlib  # noqa: E402
 import os  # noqa: E402
 import random  # noqa: E402
-import re  # noqa: E402
 import signal  # noqa: E402
 import socket  # noqa: E402
 import struct  # noqa: E402
@@ -41,6 +40,7 @@ from greenlet import GreenletExit, greenlet  # noqa: E402
 from guv import _originals, tpool  # noqa: E402
 from guv.event import TEvent  # noqa: E402
 from guv.hubs.current import all_hubs, get_hub  # noqa: E402
+from guv.testing._leaks import open_descriptors  # noqa: E402
 
 HANG = 60.0  # seconds without progress
 ROUND = 15.0  # seconds, at least
@@ -341,28 +341,13 @@ def at_rest() -> dict[str, int]:
     gc.collect()
     hub = get_hub()
     return {
-        "descriptors": len(set(os.listdir("/proc/self/fd")) - of_go_itself()),
+        "descriptors": len(open_descriptors()),
         "greenlets": sum(isinstance(o, greenlet) and not o.dead for o in gc.get_objects()),
         "timers": len(hub.timers) - len(hub.free),
         "registrations": len(hub.fds),
         "hubs": len(all_hubs()),
         "native threads of Python": _originals.thread_count(),
     }
-
-
-def of_go_itself() -> set[str]:
-    """The epoll instance and the eventfd that the Go runtime makes, once, when it first needs a timer: its only
-    registration is level-triggered and carries an address."""
-    found = set()
-    for fd in os.listdir("/proc/self/fdinfo"):
-        try:
-            with open(f"/proc/self/fdinfo/{fd}") as info:
-                registered = re.findall(r"tfd:\s+(\d+) events:\s+(\w+) data:\s+(\w+)", info.read())
-        except OSError:
-            continue  # listdir's own
-        if len(registered) == 1 and registered[0][1] == "19" and len(registered[0][2]) > 8:
-            found |= {fd, registered[0][0]}
-    return found
 
 
 def memory() -> int:
