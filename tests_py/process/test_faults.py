@@ -59,8 +59,8 @@ def test_closeAll_underARunningHub_closedSocketsFailAllElseGoesOn(script: Any, w
     high[1].send(b"o")
     assert reader.wait() == b"o"
     os.kill(os.getpid(), signal.SIGUSR1)
-    guv.sleep(.03)
-    assert fired and signals
+    while not (fired and signals):
+        guv.sleep(.001)
     from guv._originals import start_new_thread
     hub = guv.hubs.get_hub()
     guv.spawn_after(.01, start_new_thread, lambda: hub.call_soon_threadsafe(mail.append, 1), ())

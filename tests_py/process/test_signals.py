@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import sys
 from typing import Any
 
 import pytest
@@ -317,9 +319,14 @@ def test_faulthandler_dumpOnSignal_showsThePythonStack(script: Any) -> None:
     code = """
     import faulthandler
     faulthandler.register(signal.SIGUSR2)
+    sent = []
     def waits_here():
-        time.sleep(.1)
-    soon(signal.SIGUSR2)
+        while not sent:
+            time.sleep(.001)
+    def send():
+        os.kill(os.getpid(), signal.SIGUSR2)
+        sent.append(1)
+    native.start_new_thread(send, ())
     waits_here()
     """
     script(HEAD + _flat(code), stderr="waits_here")
@@ -337,16 +344,19 @@ def test_faulthandler_crash_isReportedAndEndsByTheSignal(script: Any) -> None:
     script(HEAD + _flat(code), status=-signal.SIGSEGV, stderr="crashes_here")
 
 
-@pytest.mark.skipif(shutil.which("py-spy") is None, reason="py-spy is not installed")
+PY_SPY = shutil.which("py-spy", path=os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", ""))))
+
+
+@pytest.mark.skipif(PY_SPY is None, reason="py-spy is not installed")
 def test_pySpy_ofAParkedProgram_showsItsStack(script: Any) -> None:
     code = """
     import subprocess
     def waits_here():
-        shown = subprocess.run(["py-spy", "dump", "--pid", str(os.getpid())], capture_output=True, text=True)
+        shown = subprocess.run([sys.argv[2], "dump", "--pid", str(os.getpid())], capture_output=True, text=True)
         print("waits_here" in shown.stdout or "not permitted" in shown.stderr.lower() or shown.stderr)
     waits_here()
     """
-    assert script(HEAD + _flat(code)) == "True\n"
+    assert script(HEAD + _flat(code), "patched", str(PY_SPY)) == "True\n"
 
 
 def _flat(code: str) -> str:
