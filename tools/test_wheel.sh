@@ -25,17 +25,5 @@ cd "$elsewhere"
 unset PYTHONPATH
 "$venv/bin/python" "$root/tools/smoke.py" "$venv"
 if [ $mode = tests ]; then
-    # Signals, forks and servers on a busy machine: what fails is run once more, by itself, and has to pass then. The first
-    # report stays above, so a test that fails now and then is seen.
-    run() {
-        "$venv/bin/python" -m pytest -c "$root/pyproject.toml" --rootdir "$root" -o cache_dir="$elsewhere/cache" "$@" "$root/tests_py"
-    }
-    status=0
-    run "$@" || status=$?
-    if [ $status -eq 1 ]; then
-        echo "== the tests that failed, once more"
-        status=0
-        run "$@" --last-failed || status=$?
-    fi
-    exit $status
+    "$venv/bin/python" -m pytest -c "$root/pyproject.toml" --rootdir "$root" -o cache_dir="$elsewhere/cache" "$@" "$root/tests_py"
 fi
