@@ -57,6 +57,9 @@ ATTACKS = {
     "no name": (POST + b": 44\r\n\r\n", 400),
     "NUL in a name": (POST + b"Content-\0Length: 44\r\n\r\n", 400),
     "NUL in a value": (POST + b"X: \0\r\n\r\n", 400),
+    "bare CR in a field that is dropped": (POST + b"X_Y: y\rTransfer-Encoding: chunked\r\n\r\n", 400),
+    "NUL in a field that is dropped": (POST + b"X_Y: \0\r\n\r\n", 400),
+    "no colon in a field that is dropped": (POST + b"X_Y\r\n\r\n", 400),
     "byte above ASCII in a name": (POST + b"Content-Length\xa0: 44\r\n\r\n", 400),
     # 3: the request line, Host
     "NUL in the target": (b"GET /\0 HTTP/1.1\r\n" + HOST + b"\r\n", 400),

@@ -107,13 +107,13 @@ def _read_line(line: str) -> tuple[str, str] | None:
     key = _keys.get(name)
     if key is None:
         key = _learn_name(name)
-        if key is None:
-            return None
     if not colon:
         raise BadRequest("a header line has no colon")
     value = value.strip(" \t")
     if not (value.isprintable() and value.isascii()) and not FIELD_VALUE.fullmatch(value):
         raise BadRequest(f"the value of the field {name} has a control character")
+    if key is None:
+        return None
     field = key, value
     if len(line) <= _LONGEST_REMEMBERED and key not in SECRET:
         if len(_lines) >= _REMEMBERED:
