@@ -228,6 +228,22 @@ def test_what_is_wrong_ends_the_connection_with_its_code(peer, name):
     assert client.code() == code
 
 
+def test_messages_before_a_fault_are_answered(peer):
+    client = peer()
+    client.open()
+    client.sock.sendall(frame(TEXT, b"a") + frame(BINARY, b"b") + frame(3))
+    assert [client.frame(), client.frame()] == [(0x81, b"a"), (0x82, b"b")]
+    assert client.code() == 1002
+
+
+def test_fault_behind_messages_that_nobody_takes_ends_the_websocket(peer):
+    client = peer(lambda ws: None, close_timeout=20)
+    client.open()
+    assert client.code() == 1000
+    client.sock.sendall(frame(TEXT, b"a") + frame(3))
+    client.assert_ended()
+
+
 def test_bytes_may_come_one_by_one_and_with_the_handshake(peer):
     client = peer()
     client.open()

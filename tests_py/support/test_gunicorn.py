@@ -1,4 +1,4 @@
-"""``gunicorn -k guv.GuvWorker``: each option of gunicorn does under it what it does under its other workers."""
+"""gunicorn with either worker of guv: each option does under it what it does under gunicorn's own workers."""
 
 from __future__ import annotations
 
@@ -107,13 +107,18 @@ def ask(connection: http.client.HTTPConnection, path: str, body: bytes | None = 
 Start = Callable[..., Any]
 
 
+@pytest.fixture(params=["guv.GuvWorker", "guv.GuvWSGIWorker"])
+def worker(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def gunicorn(tmp_path: Path) -> Start:
+def gunicorn(tmp_path: Path, worker: str) -> Start:
     """A context manager that runs gunicorn with more options."""
     (tmp_path / "program.py").write_text(textwrap.dedent(APP))
 
     @contextmanager
-    def run(*options: str, tls: bool = False, worker: str = "guv.GuvWorker") -> Iterator[Gunicorn]:
+    def run(*options: str, tls: bool = False) -> Iterator[Gunicorn]:
         listener = socket.create_server(("127.0.0.1", 0))
         target: Any = listener.getsockname()
         bind = f"fd://{listener.fileno()}"
@@ -157,9 +162,8 @@ def together(server: Gunicorn, path: str, n: int) -> list[str]:
     return replies
 
 
-@pytest.mark.parametrize("worker", ["guv.GuvWorker", "guv.GuvWSGIWorker"])
-def test_gunicorn_requests_wait_together_and_connections_stay(gunicorn: Start, worker: str) -> None:
-    with gunicorn("--keep-alive", "60", worker=worker) as server:
+def test_gunicorn_requests_wait_together_and_connections_stay(gunicorn: Start) -> None:
+    with gunicorn("--keep-alive", "60") as server:
         assert together(server, "/meet", 2) == ["hello", "hello"]
         connection = server.connect()
         assert [ask(connection, "/echo", b"x" * 200_000) for _ in range(3)] == ["x" * 200_000] * 3
@@ -276,6 +280,7 @@ def test_gunicorn_hooks_are_called(gunicorn: Start, tmp_path: Path) -> None:
             assert text in server.log
 
 
+@pytest.mark.parametrize("worker", ["guv.GuvWorker"], indirect=True)
 def test_gunicorn_fast_parser(gunicorn: Start) -> None:
     config = pytest.importorskip("gunicorn.config")
     pytest.importorskip("gunicorn_h1c", reason="gunicorn_h1c, gunicorn's fast parser, is not installed")

@@ -346,6 +346,27 @@ def test_tls_is_told_in_the_environ(serve, certificate):
     assert (seen["wsgi.url_scheme"], seen["HTTPS"]) == ("https", "on")
 
 
+def test_tls_connection_ends_with_a_good_bye(serve, certificate):
+    from guv.green._greentls import green_context
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return iter([b"all", b" of it"])
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    served = serve(app, ssl_context=context)
+    client = green_context(ssl.create_default_context(cafile=certificate))
+    for request in (b"GET / HTTP/1.0\r\n\r\n", b"nonsense\r\n\r\n"):
+        with (
+            served.connect() as plain,
+            client.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as sock,
+        ):
+            sock.sendall(request)
+            reply = read_all(sock)  # an end without it would be SSLEOFError
+        assert reply.endswith(b"all of it") or reply.startswith(b"HTTP/1.1 400 ")
+
+
 # ---- request bodies ----
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from http_replies import read_all
+from http_replies import read_all, read_reply
 
 import guv
 from guv.wsgi import Limits
@@ -82,6 +82,11 @@ def test_stop_ends_idle_connections_and_lets_requests_finish(serve):
 
     served = serve(app)
     with served.connect() as idle, served.connect() as busy:
+        go.set()
+        idle.sendall(GET)
+        read_reply(idle)
+        entered.clear()
+        go.clear()
         busy.sendall(GET)
         entered.wait()
         stopping = guv.spawn(served.server.stop)
@@ -91,3 +96,33 @@ def test_stop_ends_idle_connections_and_lets_requests_finish(serve):
         stopping.wait()
     assert reply.endswith(b"ok")
     assert b"Connection: close" in reply
+
+
+@pytest.mark.parametrize("way", ["accepted before", "accepted meanwhile"])
+def test_who_has_connected_before_the_stop_may_still_ask(serve, way):
+    served = serve(ok)
+    with served.connect() as sock:
+        if way == "accepted before":
+            while not served.server.handlers:
+                guv.sleep(0)
+        else:
+            while not served.server.running:
+                guv.sleep(0)
+        stopping = guv.spawn(served.server.stop, 20)
+        guv.sleep(0.01)
+        sock.sendall(GET)
+        reply = read_all(sock)
+        stopping.wait()
+    assert reply.startswith(b"HTTP/1.1 200 ")
+    assert b"Connection: close" in reply
+
+
+def test_who_never_asks_does_not_keep_a_stopping_server(serve, monkeypatch):
+    monkeypatch.setattr("guv.wsgi._server.FIRST_WORDS", 0.02)
+    served = serve(ok)
+    with served.connect() as sock:
+        while not served.server.handlers:
+            guv.sleep(0)
+        stopping = guv.spawn(served.server.stop)
+        assert sock.recv(1) == b""
+        stopping.wait()

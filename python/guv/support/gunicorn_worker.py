@@ -36,6 +36,7 @@ for _names in GROUPS.values():
 
 _BEAT = 1.0  # seconds between two signs of life to the master, at most
 _NEVER = float("inf")
+_FIRST_WORDS = 1.0  # seconds that a new connection has for its first request when the worker stops
 _LAST_WORDS = 1.0  # seconds that killed requests have for their cleaning up
 
 
@@ -48,6 +49,8 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
         self.clients: dict[greenlet, Any] = {}
         #: the sockets of those that wait for a request, and when they may be given up
         self.waiting: dict[greenlet, tuple[Any, float]] = {}
+        #: the greenlets whose client has not asked for anything yet
+        self.fresh: set[greenlet] = set()
         # The master's handlers, which the fork has left, would swallow a signal that comes while we patch.
         for number in (SIGTERM, SIGINT, SIGQUIT, SIGABRT):
             set_handler(number, self.stop_early)
@@ -81,6 +84,7 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
                 break
             self.notify()
             self._wait(min(left, _BEAT))
+            self.end_idle(_originals.monotonic())
         with Timeout(_LAST_WORDS, False):
             for server in servers:
                 server.stop(0)
@@ -103,10 +107,12 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
     def end_idle(self, now: float | None = None) -> None:
         """Let connections that wait for a request see the end of their input: all, or those overdue at `now`.
 
-        What has arrived already is still served.
+        What has arrived already is still served. Who has not asked yet has a second to do so.
         """
-        for client, deadline in list(self.waiting.values()):
-            if now is None or now >= deadline:
+        for waiter, (client, deadline) in list(self.waiting.items()):
+            if now is None and waiter in self.fresh:
+                self.waiting[waiter] = client, min(deadline, _originals.monotonic() + _FIRST_WORDS)
+            elif now is None or now >= deadline:
                 try:
                     _originals.RawSocket.shutdown(client, _originals.SHUT_RD)  # under TLS too
                 except OSError:
@@ -140,10 +146,12 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
         """Serve a connection. Yields."""
         me = getcurrent()
         self.clients[me] = client
+        self.fresh.add(me)
         try:
             super().handle(listener, client, addr)
         finally:
             del self.clients[me]
+            self.fresh.discard(me)
 
     def handle_http2(self, listener: Any, client: Any, addr: Any, **options: Any) -> None:
         """Serve an HTTP/2 connection (gunicorn 26 and later). Yields."""
@@ -207,6 +215,7 @@ class _Idleness:
 
     def __exit__(self, *error: object) -> None:
         self._worker.waiting.pop(self._greenlet, None)
+        self._worker.fresh.discard(self._greenlet)
 
 
 class GuvWSGIWorker(GuvWorker):

@@ -104,6 +104,7 @@ class RFC6455WebSocket(WebSocket):
         self._binary: bytearray | None = None  # the same for a binary one
         self._size = 0  # of either, in bytes
         self._close_sent = False
+        self._failure: FailedConnectionError | None = None  # waits until the messages before it have been taken
         self._asked = False  # a ping was sent since the peer was last heard of
         self._sending = Semaphore()  # order on the wire is order of compression
         self._reading = Semaphore()
@@ -212,6 +213,8 @@ class RFC6455WebSocket(WebSocket):
     def _read_more(self) -> None:
         """Take the next bytes, and do what the peer says in them. Yields."""
         try:
+            if self._failure is not None:
+                raise self._failure
             data = self._undecoded or self._receive()
             if not data:
                 self._end(ABNORMAL, "the peer ended the connection without a good-bye")
@@ -223,6 +226,10 @@ class RFC6455WebSocket(WebSocket):
                 if self._ended.is_set():
                     return
         except FailedConnectionError as error:
+            if self._messages and self._failure is None:
+                self._failure = error
+                return
+            self._failure = None
             self._send_close(error.status, error.message)
             self._end(error.status, error.message)
         except OSError as error:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ._server import WSGIServer
 
 _RECEIVE = 65536
-_TURNS = 32  # requests that a busy connection may have served before the others run
+FIRST_WORDS = 1.0  # seconds that a new connection has for its first request when the server stops
 _LINGER = 2.0  # seconds to wait for the peer to take the last reply
 _LINGER_BYTES = 1 << 20
 
@@ -35,6 +35,7 @@ class WSGIHandler:
         "address",
         "buffer",        # received but not used yet
         "environ",       # what each request of the connection has beside the server's environ
+        "fresh",         # no request has begun on it yet
         "idle",          # it waits for the next request to begin
         "limits",
         "requests",      # so far, if there is a limit
@@ -50,7 +51,7 @@ class WSGIHandler:
         self.server = server
         self.limits = server.limits
         self.buffer = b""
-        self.idle = True
+        self.idle = self.fresh = True
         self.requests = 0
         self._changed = False
         self.transport: Transport = transport_for(client_sock)
@@ -70,7 +71,8 @@ class WSGIHandler:
     def handle(self) -> None:
         """Serve requests until the connection ends, then close it. Yields. Network errors end it quietly."""
         try:
-            self.transport.set_timeout(self.sock, self.limits.keep_alive)
+            patience = FIRST_WORDS if self.server.stopping else self.limits.keep_alive
+            self.transport.set_timeout(self.sock, patience)
             while self.handle_one_request():
                 pass
         except (OSError, ClientDisconnected):
@@ -83,10 +85,10 @@ class WSGIHandler:
         buffer = self.buffer
         if not buffer:
             self.idle = True
-            if self.server.stopping:
+            if self.server.stopping and not self.fresh:
                 return False
             buffer = self._receive(self.sock, _RECEIVE)
-            self.idle = False
+            self.idle = self.fresh = False
             if not buffer:
                 return False
         server = self.server

@@ -11,12 +11,15 @@ from typing import Any
 
 from greenlet import getcurrent
 
+from .. import _originals
 from .._version import __version__
+from ..hubs.current import get_hub
+from ..hubs.timer import Timer
 from ..server import Server
 from ._errors import BadRequest
 from ._exchange import Exchange
 from ._file import FileWrapper
-from ._handler import WSGIHandler
+from ._handler import FIRST_WORDS, WSGIHandler
 from ._head import Environ
 from ._input import NO_BODY
 from ._limits import Limits
@@ -70,6 +73,7 @@ class WSGIServer(Server):
         #: requests answered so far
         self.requests = 0
         self.environ = self._server_environ(environ or {})
+        self._last_call: Timer | None = None  # when connections without a request are ended
         #: whether `begin_request` has anything to do
         self.asks_before = self.limits.requests is not None or type(self).begin_request is not WSGIServer.begin_request
         #: whether `end_request` does more than count
@@ -85,12 +89,29 @@ class WSGIServer(Server):
             del self.handlers[handler]
 
     def stop_accepting(self) -> None:
-        """Refuse new connections, end those that are idle, and let requests under way be the last of theirs."""
+        """Refuse new connections, end those that are idle, and let requests under way be the last of theirs.
+
+        Who has connected but not asked yet can't know of it, and has a second to do so.
+        """
         super().stop_accepting()
+        self._end_idle()
+        if self._last_call is None and any(handler.idle for handler in self.handlers):
+            self._last_call = get_hub().schedule_call_global(FIRST_WORDS, self._end_idle, True)
+
+    def stop(self, timeout: float | None = None) -> None:
+        """As `Server.stop`. Yields."""
+        try:
+            super().stop(timeout)
+        finally:
+            if self._last_call is not None:
+                self._last_call.cancel()
+
+    def _end_idle(self, fresh_too: bool = False) -> None:
+        """Let connections that wait for a request see the end of their input; what has arrived is still served."""
         for handler in list(self.handlers):
-            if handler.idle:
+            if handler.idle and (fresh_too or not handler.fresh):
                 try:
-                    handler.sock.shutdown(socket.SHUT_RD)  # a request already received is still served
+                    _originals.RawSocket.shutdown(handler.sock, socket.SHUT_RD)  # under TLS too
                 except OSError:
                     pass
 

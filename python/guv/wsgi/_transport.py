@@ -62,11 +62,22 @@ class _Wrapped:
 
     @staticmethod
     def shutdown_output(sock: Any, /) -> None:
+        _say_good_bye(sock)
         sock.shutdown(socket.SHUT_WR)
 
     @staticmethod
     def close(sock: Any, /) -> None:
+        _say_good_bye(sock)
         sock.close()
+
+
+def _say_good_bye(sock: ssl.SSLSocket) -> None:
+    """Tell the peer that nothing was cut off: a body may end with the connection. Never yields."""
+    try:
+        sock.settimeout(0.0)
+        sock.unwrap()  # sends its alert, and would wait for the peer's
+    except (OSError, ValueError):
+        pass
 
 
 PLAIN = _Plain()
