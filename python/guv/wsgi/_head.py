@@ -1,12 +1,12 @@
 """The head of an HTTP/1 request: checked by RFC 9112 and put into the environ. No I/O.
 
-There is one parser, in plain Python on methods of `str` that are loops in C. The other candidate was httptools, on llhttp.
-It accepts what has to be refused: requests with no Host, two or a malformed one, with Transfer-Encoding in HTTP/1.0, two
-spaces, no version (``tests_py/wsgi/test_httptools.py``), so each head would need a second look, and knows no limits. With
-the environ filled it takes 7.9 µs for a minimal head and 22 for a browser's, where this one takes 6.0 and 13; 32 against
-23 where no line has been seen before; and 5 for any whose lines have come twice (`_repeat`), which are nearly all
-(``python -m bench.parsers``). Here every rule that keeps two servers in a row from seeing different requests stands in
-one place:
+There is one parser, in plain Python on methods of `str` that are loops in C. The other candidate was httptools, on
+llhttp. It accepts what has to be refused: requests with no Host, two or a malformed one, with Transfer-Encoding in
+HTTP/1.0, two spaces, no version (``tests_py/wsgi/test_httptools.py``), so each head would need a second look, and it
+knows no limits. With the environ filled it takes 7.9 µs for a minimal head and 22 for a browser's, where this one takes
+6.0 and 13; 23 against 32 where no line has been seen before. A head whose lines have come twice, as nearly all have,
+takes 5 (`_repeat`; ``python -m bench.parsers``). Here every rule that keeps two servers in a row from seeing different
+requests stands in one place:
 
 - lines end in CRLF; a bare CR, LF or NUL anywhere is an error, and so is a folded line;
 - nothing but token characters before the colon of a field;
