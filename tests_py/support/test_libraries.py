@@ -100,6 +100,42 @@ def test_zmq_sockets_and_poller_yield(program: Program) -> None:
     )
 
 
+def test_zmq_proxies_and_devices_end_with_their_context(program: Program) -> None:
+    assert (
+        program(
+            "zmq",
+            """
+        import time, zmq
+        context = zmq.Context()
+        def echo(device):
+            with context.socket(zmq.ROUTER) as sock:
+                ports.append(sock.bind_to_random_port("tcp://127.0.0.1"))
+                try:
+                    device(sock)
+                except zmq.ContextTerminated:
+                    ports.append("terminated")
+        ports = []
+        devices = [lambda sock: zmq.proxy(sock, sock), lambda sock: zmq.device(zmq.QUEUE, sock, sock)]
+        threads = [threading.Thread(target=echo, args=(device,)) for device in devices]
+        for thread in threads:
+            thread.start()
+        while len(ports) < 2:
+            time.sleep(0)
+        for port in ports:
+            with context.socket(zmq.REQ) as client:
+                client.connect(f"tcp://127.0.0.1:{port}")
+                client.send(b"back")
+                print(client.recv())
+        context.term()          # waits for the two sockets, which their threads close
+        for thread in threads:
+            thread.join()
+        print(ports[2:])
+        """,
+        )
+        == "b'back'\nb'back'\n['terminated', 'terminated']\n"
+    )
+
+
 def test_grpc_server_and_client_in_one_process_yield(program: Program) -> None:
     assert (
         program(
@@ -129,10 +165,16 @@ def test_grpc_server_and_client_in_one_process_yield(program: Program) -> None:
             after_a_turn(gate.set)
             print(call(b"waited", timeout=30))
             print(list(channel.stream_stream("/guv.Test/Count")(iter([b"a", b"b"]), timeout=30)))
+        import asyncio
+        async def ask():
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                call = channel.stream_stream("/guv.Test/Count")
+                return [reply async for reply in call(iter([b"c", b"d"]), timeout=30)]
+        print(asyncio.run(ask()), together(lambda i: asyncio.run(ask()), 2))
         server.stop(0).wait()
         """,
         )
-        == "StatusCode.DEADLINE_EXCEEDED\nb'waited'\n[b'aa', b'bb']\n"
+        == "StatusCode.DEADLINE_EXCEEDED\nb'waited'\n[b'aa', b'bb']\n[b'cc', b'dd'] [[b'cc', b'dd'], [b'cc', b'dd']]\n"
     )
 
 

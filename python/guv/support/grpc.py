@@ -2,7 +2,8 @@
 
 Each channel and each server has one native thread that waits for the core's events. Calls that block become calls with
 a future, of which any number share that thread: unary calls, streams, `channel_ready_future`, servers and their
-handlers, which run in the (patched) thread pool given to `grpc.server`. ``grpc.aio`` is asyncio's business.
+handlers, which run in the (patched) thread pool given to `grpc.server`. ``grpc.aio`` has one native thread that tells
+the loops of asyncio.
 
 Differs: an error of a blocking call is the future itself (a `grpc.RpcError` and `grpc.Call`, as always), not grpcio's
 private class for finished calls.
@@ -10,6 +11,8 @@ private class for finished calls.
 
 from __future__ import annotations
 
+import threading
+from functools import partial
 from typing import Any
 
 import grpc
@@ -31,6 +34,7 @@ def patch() -> None:
     if cygrpc.Channel is _Channel:
         cygrpc.Channel = Channel
         cygrpc.CompletionQueue = CompletionQueue
+        cygrpc.threading = _Threading()
         for kind in (_channel._UnaryUnaryMultiCallable, _channel._StreamUnaryMultiCallable):
             kind.__call__ = _call
             kind.with_call = _with_call
@@ -60,6 +64,20 @@ class CompletionQueue(_CompletionQueue):  # type: ignore[misc]
 
     def poll(self, deadline: float | None = None) -> Any:
         return self._events.call(super().poll, deadline)
+
+
+class _Threading:
+    """`threading` as the core sees it: the thread of ``grpc.aio`` that waits for the core's events does so natively."""
+
+    @staticmethod
+    def Thread(**kwargs: Any) -> threading.Thread:
+        target: Any = kwargs.get("target")
+        if getattr(target, "__name__", None) == "_poll_wrapper":
+            kwargs["target"] = partial(NativeThread().call, target)
+        return threading.Thread(**kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(threading, name)
 
 
 def _call(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,10 +1,11 @@
 """pyzmq: ZeroMQ sockets wait on the descriptor that libzmq offers.
 
 Yields: `Socket.send`, `recv`, `recv_into` and all that is built on them, `Socket.poll`, `Poller.poll`, `zmq.select`;
-RCVTIMEO and SNDTIMEO are kept. `zmq.proxy` runs in a native thread. Several greenlets may use one socket, as long as
-multipart messages are sent and received by the multipart methods.
+RCVTIMEO and SNDTIMEO are kept. `zmq.proxy` and its like, and `Context.term`, which waits until all sockets are closed
+and their messages sent, have a native thread each. Several greenlets may use one socket, as long as multipart messages
+are sent and received by the multipart methods.
 
-Blocks still: `Context.term` while messages linger, `zmq.device`.
+Blocks still: a context that is collected while messages linger; a finalizer must not switch.
 
 libzmq's descriptor is edge-triggered: it becomes readable when the state of the socket *may* have changed, and any call
 on the socket takes that sign away. So each call looks whether it took it from somebody who waits, and wakes him.
@@ -12,19 +13,24 @@ on the socket takes that sign away. So each call looks whether it took it from s
 
 from __future__ import annotations
 
+import functools
 import select
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import zmq
+import zmq.backend
 import zmq.sugar.poll
+from greenlet import getcurrent
 
 from .. import _originals
 from ..const import READ
 from ..hubs.current import current_hub
 from ..hubs.descriptor import Crowd
 from ..hubs.switch import trampoline
-from . import blocking, require
+from . import require
+from ._native import NativeThread
 
 MINIMUM = (22,)
 
@@ -32,20 +38,62 @@ _send: Any = zmq.Socket.send
 _recv: Any = zmq.Socket.recv
 _recv_into: Any = getattr(zmq.Socket, "recv_into", None)
 _poll_now: Any = zmq.sugar.poll.zmq_poll
+_term: Any = zmq.Context.term
+_delete: Any = zmq.Context.__del__
 
 #: the descriptors that greenlets wait on for the sake of a socket
 _watched: WeakKeyDictionary[Any, list[int]] = WeakKeyDictionary()
+#: the contexts, by id, that are being collected
+_collected: set[int] = set()
 
 
 def patch() -> None:
-    """Replace the methods of `zmq.Socket` that wait, and the function behind pollers."""
+    """Replace the methods of `zmq.Socket` and `zmq.Context` that wait, and the functions behind pollers and devices."""
     require(zmq, MINIMUM, zmq.__version__)
+    if zmq.Socket.send is send:
+        return
     zmq.Socket.send = send
     zmq.Socket.recv = recv
     if _recv_into is not None:
         zmq.Socket.recv_into = recv_into
     zmq.sugar.poll.zmq_poll = zmq_poll
-    blocking(zmq, ("proxy", "proxy_steerable"))
+    zmq.Context.term = term
+    zmq.Context.__del__ = _collect
+    for name in "proxy", "proxy_steerable", "monitored_queue":
+        function = getattr(zmq.backend, name, None)
+        if function is not None:
+            own = _in_own_thread(function)
+            for module in zmq.backend, zmq.sugar, zmq:
+                if hasattr(module, name):
+                    setattr(module, name, own)
+
+
+def _in_own_thread(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, which runs for long, in a native thread of its own."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return NativeThread().call(functools.partial(function, *args, **kwargs))
+
+    return call
+
+
+def term(self: Any) -> None:
+    """As `Context.term`; yields while there are open sockets or messages that linger."""
+    hub = current_hub()
+    if hub is None or hub is getcurrent() or self.closed or id(self) in _collected:
+        _term(self)
+    else:
+        NativeThread().call(_term, self)
+
+
+def _collect(self: Any) -> None:
+    """As `Context.__del__`."""
+    _collected.add(id(self))
+    try:
+        _delete(self)
+    finally:
+        _collected.discard(id(self))
 
 
 def send(self: Any, data: Any, flags: int = 0, copy: bool = True, track: bool = False, **options: Any) -> Any:
