@@ -120,3 +120,28 @@ def test_joining_itself_or_an_unstarted_thread_raises(script: Script) -> None:
     assert (
         out == "cannot join thread before it is started\ncannot join current thread\nthreads can only be started once\n"
     )
+
+
+def test_ident_that_is_handed_to_the_c_library_is_refused(script: Script) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import ctypes, pathlib, threading, time
+
+        libc = ctypes.CDLL(None)
+        name = libc.pthread_setname_np
+        name.argtypes = ctypes.c_void_p, ctypes.c_char_p
+        before = pathlib.Path("/proc/self/comm").read_text()
+
+        def call():
+            print(name(threading.get_ident(), b"other") != 0, pathlib.Path("/proc/self/comm").read_text() == before)
+            try:
+                time.pthread_getcpuclockid(threading.get_ident())
+            except ProcessLookupError:
+                print("no such thread")
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join()
+        print(name(threading.get_ident(), b"other"), pathlib.Path("/proc/self/comm").read_text())
+    """)
+    assert out == "True True\nno such thread\n0 other\n\n"

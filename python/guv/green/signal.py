@@ -27,6 +27,7 @@ from ..hubs.signals import plumbing, unwrap, wrap
 from ..hubs.switch import trampoline, unpark
 from . import names_of
 from ._signalfd import signalfd
+from .thread import is_thread
 
 #: Greenlets that run code which takes them for the main thread, because it asks the operating system: their
 #: `set_wakeup_fd` does nothing.
@@ -43,7 +44,9 @@ _pthread_kill = _signal.pthread_kill
 
 
 def signal(signalnum: int, handler: Any) -> Any:
-    """As `signal.signal`."""
+    """As `signal.signal`; ValueError in a thread that is not the main one. Other greenlets may call it."""
+    if is_thread(getcurrent()):
+        raise ValueError("signal only works in main thread of the main interpreter")
     return unwrap(_signal_signal(signalnum, wrap(handler)))
 
 
@@ -53,9 +56,15 @@ def getsignal(signalnum: int) -> Any:
 
 
 def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
-    """As `signal.set_wakeup_fd`: signal numbers that guv's own pipe has received go on to `fd`."""
-    if bystanders and getcurrent() in bystanders:
+    """As `signal.set_wakeup_fd`: signal numbers that guv's own pipe has received go on to `fd`.
+
+    ValueError in a thread that is not the main one.
+    """
+    current = getcurrent()
+    if bystanders and current in bystanders:
         return -1
+    if is_thread(current):
+        raise ValueError("set_wakeup_fd only works in main thread of the main interpreter")
     previous = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
     installed = plumbing()
     if installed is None:

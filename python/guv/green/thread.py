@@ -32,6 +32,8 @@ from .sentinel import Sentinel
 
 #: The greenlets that run as threads, by their ident. Those of other threads' hubs are among them.
 running: dict[int, greenlet] = {}
+#: The greenlet that made this process, if it was none but a thread: in the child that is the main thread.
+_forker: greenlet | None = None
 _excepthook = _thread._excepthook
 
 
@@ -116,6 +118,11 @@ def count() -> int:
     return len(running) + native_count()
 
 
+def is_thread(current: greenlet) -> bool:
+    """Whether the greenlet `current` runs as a thread that is not the main one."""
+    return running.get(getattr(current, "thread_ident", 0)) is current and current is not _forker
+
+
 def set_sentinel() -> Sentinel:
     """Return a lock that will be released when the current thread ends."""
     sentinel = Sentinel()
@@ -166,6 +173,8 @@ def after_patch() -> None:
 
 def _after_fork() -> None:
     """In a forked child the other threads are gone."""
+    global _forker
+    _forker = getcurrent()
     me = get_ident()
     for ident in [ident for ident in running if ident != me]:
         del running[ident]

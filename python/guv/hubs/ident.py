@@ -2,7 +2,12 @@
 
 The main greenlet of a thread of the operating system, and the hub that works on its behalf, keep the
 native identifier, so ``main_thread().ident`` and everything keyed by it stay true. All other
-greenlets get small numbers, never used twice, which no native identifier (an address) can equal.
+greenlets get numbers that are never used twice and that no native identifier can equal.
+
+A native identifier is the address of what the C library knows of a thread, and there are programs that hand
+``Thread.ident`` to it: trio names its threads by ``pthread_setname_np``, through `ctypes`. Such a call reads at that
+address. So the numbers are addresses as well, in a block of zeros that is never written to and takes no memory: the C
+library finds a thread with the number 0 of the operating system there, and refuses.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from __future__ import annotations
 import heapq
 import os
 import threading
+from collections.abc import Iterator
 from itertools import count
 from typing import cast
 
@@ -19,7 +25,10 @@ from .._originals import get_ident as native_ident
 from .abc import AbstractHub
 from .current import current_hub, hub_of
 
-_numbers = count(1)
+_BLOCK = 1 << 22  # bytes: the identifiers that a block lasts for
+_THREAD = 1 << 12  # bytes, more than the C library keeps for a thread
+_blocks: list[bytes] = []
+_numbers: Iterator[int] = iter(())
 _main_thread = cast(int, threading.main_thread().ident)
 
 
@@ -38,9 +47,19 @@ def identify(current: greenlet) -> int:
     if current.parent is None or isinstance(current, AbstractHub):
         ident = native_ident()
     else:
-        ident = next(_numbers)
+        ident = next(_numbers, 0) or _first_of_block()
     current.thread_ident = ident  # type: ignore[attr-defined]
     return ident
+
+
+def _first_of_block() -> int:
+    """The first identifier in a new block."""
+    global _numbers
+    block = bytes(_BLOCK + _THREAD)  # of pages that are all the same one as long as nobody writes to them
+    _blocks.append(block)
+    start = id(block) + bytes.__basicsize__  # behind the object's head
+    _numbers = iter(range(start, start + _BLOCK))
+    return next(_numbers)
 
 
 class _Small:

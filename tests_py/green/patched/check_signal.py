@@ -133,3 +133,28 @@ def test_handlers_are_told_as_they_were_set(usr1):
     for wrong in (signal.SIGUSR1, 5.5), (9999, signal.SIG_IGN), (signal.SIGKILL, signal.SIG_IGN):
         with pytest.raises((TypeError, ValueError, OSError)):
             signal.signal(*wrong)
+
+
+def test_handlers_are_set_in_the_main_thread_only(task):
+    def refused():
+        with pytest.raises(ValueError, match="signal only works in main thread of the main interpreter"):
+            signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        with pytest.raises(ValueError, match="set_wakeup_fd only works in main thread"):
+            signal.set_wakeup_fd(-1)
+
+    task(refused).result()
+
+
+def test_thread_that_forks_is_the_main_one_of_the_child(task):
+    def fork():
+        child = os.fork()
+        if not child:
+            try:
+                signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+                signal.set_wakeup_fd(-1)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        return os.waitpid(child, 0)[1]
+
+    assert task(fork).result() == 0
