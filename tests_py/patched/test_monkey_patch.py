@@ -118,8 +118,12 @@ def test_functions_kept_as_class_attributes_do_not_bind(script: Script) -> None:
         for function in time.sleep, os.read, select.select, threading.get_ident:
             assert pickle.loads(pickle.dumps(function)) is function
         print(time.sleep, time.sleep.__name__, time.sleep.__module__, inspect.signature(time.sleep))
+
+        import functools
+        function = time.sleep
+        print(inspect.isbuiltin(function), inspect.isroutine(function), isinstance(function, functools.partial))
     """)
-    assert out == "True [] b'x'\n<cooperative function time.sleep> sleep time (seconds, /)\n"
+    assert out == "True [] b'x'\n<cooperative function time.sleep> sleep time (seconds, /)\nTrue True False\n"
 
 
 def test_nothing_that_must_not_wait_switches(script: Script) -> None:
