@@ -6,77 +6,14 @@ import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
-
-APP = """
-import os, time
-TEXT = {text!r}
-def app(environ, start_response):
-    if environ["PATH_INFO"] == "/slow":
-        time.sleep(0.3)
-    body = f"{{TEXT}} {{os.getpid()}} {{environ['wsgi.multiprocess']}}".encode()
-    start_response("200 OK", [("Content-Length", str(len(body)))])
-    return [body]
-def factory():
-    return app
-"""
-
-
-class Command:
-    """The command in a process; every line it writes to stderr is read."""
-
-    def __init__(self, folder: Path, hub: str, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-X", "dev", "-W", "error", "-m", "guv.wsgi", "--chdir", str(folder), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "GUV_HUB": hub},
-        )
-        self.port = 0
-
-    def line(self, pattern: str) -> re.Match[str]:
-        """The next line that fits; lines before it are passed over."""
-        seen = ""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            seen += line
-            match = re.search(pattern, line)
-            if match:
-                return match
-        raise AssertionError(f"no line fits {pattern!r} in:\n{seen}")
-
-    def started(self) -> Command:
-        self.port = int(self.line(r"serves \S+ on http://127\.0\.0\.1:(\d+)")[1])
-        return self
-
-    def get(self, path: str = "/") -> list[str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().read().decode().split()
-        finally:
-            connection.close()
-
-    def send(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def status(self) -> int:
-        """The exit status, once it has ended by itself."""
-        self.process.communicate(timeout=20)
-        return self.process.returncode
-
-    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """The exit status, and what is left of stderr."""
-        if self.process.poll() is None:
-            self.send(number)
-        _, err = self.process.communicate(timeout=20)
-        return self.process.returncode, err
+from served_command import APP, Command
 
 
 @pytest.fixture
@@ -171,5 +108,151 @@ def test_program_that_can_not_be_imported_ends_the_command(command):
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:x", "127.0.0.1:65536"])
 def test_address_that_can_not_be_used_is_named(tmp_path, address):
     served = Command(tmp_path, "epoll", "program:app", "-b", address)
-    served.line("can't serve")
+    served.line(f"can't listen on {address}")
     assert served.status() == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [False, True], ids=["new connections", "kept connections"])
+def test_reloads_under_load_lose_no_request(command, kept):
+    """A kept connection may end between two requests, which its client sees before it sends the next one's body."""
+    served = command("program:app", "-w", "2").started()
+    stop = threading.Event()
+    answered, lost = [], []
+
+    def client():
+        connection = served.connect()
+        while not stop.is_set():
+            try:
+                connection.request("GET", "/")
+                reply = connection.getresponse()
+                answered.append(reply.read())
+                if not kept or reply.will_close:
+                    connection.close()
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                if not kept or not isinstance(error, (http.client.RemoteDisconnected, ConnectionError)):
+                    lost.append(error)
+        connection.close()
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for one in clients:
+        one.start()
+    for _ in range(3):
+        served.send(signal.SIGHUP)
+        served.line("reloaded: 2 new workers serve")
+    stop.set()
+    for one in clients:
+        one.join()
+    assert lost == []
+    assert len(answered) > 10
+    assert served.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_broken_program_ends_all_workers_and_starts_no_more(command):
+    served = command("program:nosuch", "-w", "3")
+    _, err = served.process.communicate(timeout=40)
+    assert served.process.returncode == 3
+    assert "module 'program' has no attribute 'nosuch'" in err
+    assert err.count("before it served") <= 3
+
+
+def test_application_that_can_not_be_called_is_named(command):
+    served = command("program:TEXT")
+    served.line("program:TEXT is not a WSGI application: 'one' can't be called")
+    assert served.status() == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "the following arguments are required: app"),
+        (["a", "-w", "0"], "'0' is not a whole number of at least 1"),
+        (["a", "--keep-alive", "-1"], "'-1' is not a number of seconds above 0"),
+        (["a", "--trusted-proxies", "10.0.0.0/8,me"], "'me' does not appear to be an IPv4 or IPv6 network"),
+        (["a", "--keyfile", "x"], "--keyfile needs --certfile"),
+        (["a", "--work", "2"], "unrecognized arguments: --work 2"),
+    ],
+)
+def test_wrong_argument_is_named(capsys, arguments, problem):
+    from guv.wsgi.__main__ import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_what_can_not_be_served_is_named(capsys, tmp_path, monkeypatch):
+    from guv.wsgi.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert main(["a", "-b", address]) == 1
+    assert f"can't listen on {address}: [Errno 98]" in capsys.readouterr().err
+    assert main(["a", "-b", "127.0.0.1:0", "--certfile", "nosuch.pem"]) == 1
+    assert "can't use the certificate and key in nosuch.pem: [Errno 2]" in capsys.readouterr().err
+    assert main(["a", "-b", "unix:socket", "--chdir", "nosuch"]) == 1
+    assert "can't serve: [Errno 2]" in capsys.readouterr().err
+    assert not (tmp_path / "socket").exists()
+
+
+def ask_unix(path: Path) -> bytes:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(20)
+        sock.connect(str(path))
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+@pytest.mark.slow
+def test_unix_socket_is_served_and_removed(command, tmp_path):
+    path = tmp_path / "socket"
+    served = command("program:app", "-b", f"unix:{path}")
+    served.line(f"on unix:{path}, http://127")
+    assert ask_unix(path).startswith(b"HTTP/1.1 200 ")
+    assert served.end()[0] == 0
+    assert not path.exists()
+
+
+MANAGER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execl(sys.executable, sys.executable, "-m", "guv.wsgi", "program:app")
+"""
+
+
+@pytest.mark.slow
+def test_sockets_of_a_service_manager_are_served_and_left(tmp_path):
+    path = tmp_path / "socket"
+    (tmp_path / "program.py").write_text(APP.format(text="one"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        process = subprocess.Popen(
+            [sys.executable, "-c", MANAGER, str(listener.fileno())],
+            pass_fds=[listener.fileno()], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    try:
+        assert f"on unix:{path} with 1 worker" in process.stderr.readline()
+        assert ask_unix(path).startswith(b"HTTP/1.1 200 ")
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert path.exists()
+
+
+@pytest.mark.slow
+def test_access_log_has_a_line_for_each_request(command, tmp_path):
+    log = tmp_path / "log"
+    served = command("program:app", "--access-log", str(log), "--log-format", "common", "-w", "2").started()
+    for _ in range(3):
+        served.get("/a?b")
+    assert served.end()[0] == 0
+    lines = log.read_text().splitlines()
+    assert len(lines) == 3
+    assert all(re.fullmatch(r'127\.0\.0\.1 - - \[[^]]+\] "GET /a\?b HTTP/1\.1" 200 \d+', line) for line in lines)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import ipaddress
 import logging
 import os
 import signal
@@ -22,7 +23,10 @@ from ..server import listen, listen_fds
 from ._supervisor import FAILED_TO_START, READY, Supervisor
 
 if TYPE_CHECKING:
+    import ssl
+
     from ._limits import Limits
+    from ._log import AccessLog
     from ._server import Application
 
 
@@ -38,42 +42,94 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="HOST:PORT, unix:PATH or fd:NUMBER; may be repeated. Without it, the sockets of socket activation, "
         "or 127.0.0.1:8000",
     )  # fmt: skip
-    add("-w", "--workers", type=_positive, default=1, metavar="N", help="processes (1)")
+    add("-w", "--workers", type=_count, default=1, metavar="N", help="processes (1)")
     add("--chdir", default=".", metavar="DIR", help="where to run and to look for the application")
     add("--certfile", metavar="PEM", help="serve TLS with this certificate")
     add("--keyfile", metavar="PEM", help="its key, if that is in another file")
-    add("--connections", type=_positive, metavar="N", help="connections of a worker at a time (no limit)")
+    add("--connections", type=_count, metavar="N", help="connections of a worker at a time (no limit)")
     add("--access-log", metavar="FILE", help="write a line for each request; - is standard output")
     add("--log-format", choices=("common", "combined"), default="combined")
-    add("--trusted-proxies", default="", metavar="NETWORKS", help="whose X-Forwarded-For the access log believes")
+    add(
+        "--trusted-proxies", type=_networks, default=[], metavar="NETWORKS",
+        help="whose X-Forwarded-For the access log believes",
+    )  # fmt: skip
     add("--proxy-protocol", action="store_true", help="connections begin with a header of the PROXY protocol")
-    add("--graceful-timeout", type=float, default=30.0, metavar="S", help="for requests when stopping (30)")
-    add("--keep-alive", type=float, default=75.0, metavar="S", help="for the next request of a connection (75)")
-    add("--head-timeout", type=float, default=30.0, metavar="S", help="for a request's head to arrive (30)")
-    add("--body-timeout", type=float, default=60.0, metavar="S", help="for the next bytes of a request's body (60)")
-    add("--send-timeout", type=float, default=60.0, metavar="S", help="for the peer to take more of a reply (60)")
-    add("--max-body", type=int, metavar="BYTES", help="of a request (no limit)")
-    add("--max-head", type=int, default=65536, metavar="BYTES", help="of a request's line and headers (65536)")
-    add("--max-requests", type=_positive, metavar="N", help="on one connection (no limit)")
-    return parser.parse_args(arguments)
+    add("--graceful-timeout", type=_seconds, default=30.0, metavar="S", help="for requests when stopping (30)")
+    add("--keep-alive", type=_seconds, default=75.0, metavar="S", help="for the next request of a connection (75)")
+    add("--head-timeout", type=_seconds, default=30.0, metavar="S", help="for a request's head to arrive (30)")
+    add("--body-timeout", type=_seconds, default=60.0, metavar="S", help="for the next bytes of a request's body (60)")
+    add("--send-timeout", type=_seconds, default=60.0, metavar="S", help="for the peer to take more of a reply (60)")
+    add("--max-body", type=_count, metavar="BYTES", help="of a request (no limit)")
+    add("--max-head", type=_count, default=65536, metavar="BYTES", help="of a request's line and headers (65536)")
+    add("--max-requests", type=_count, metavar="N", help="on one connection (no limit)")
+    options = parser.parse_args(arguments)
+    if options.keyfile and not options.certfile:
+        parser.error("--keyfile needs --certfile")
+    return options
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return number
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _networks(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        try:
+            ipaddress.ip_network(name)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return names
+
+
+class CannotServe(Exception):
+    """What the command line asks for is not possible; the text says what and why."""
+
+
+def tls_context(options: argparse.Namespace) -> ssl.SSLContext | None:
+    """What ``--certfile`` and ``--keyfile`` say. Raises `CannotServe`."""
+    if not options.certfile:
+        return None
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(options.certfile, options.keyfile)
+    except OSError as error:  # SSLError, too
+        files = " and ".join(filter(None, (options.certfile, options.keyfile)))
+        raise CannotServe(f"can't use the certificate and key in {files}: {error}") from error
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def open_listener(address: str) -> socket.socket:
-    """The listening socket of a ``--bind``. Raises OSError, ValueError."""
+    """The listening socket of a ``--bind``. Raises `CannotServe`."""
+    try:
+        return _listen(address)
+    except (OSError, ValueError) as error:
+        raise CannotServe(f"can't listen on {address}: {error}") from error
+
+
+def _listen(address: str) -> socket.socket:
     if address.startswith("unix:"):
         return listen(address[5:])
     if address.startswith("fd:"):
         return socket.socket(fileno=int(address[3:].lstrip("/")))
     host, colon, port = address.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit() and int(port) < 65536):
-        raise ValueError(f"{address!r} is not HOST:PORT, unix:PATH or fd:NUMBER")
+        raise ValueError("it is not HOST:PORT, unix:PATH or fd:NUMBER")
     return listen((host.strip("[]") or "0.0.0.0", int(port)))
 
 
@@ -119,6 +175,19 @@ def _limits(options: argparse.Namespace) -> Limits:
     )
 
 
+def _access_log(options: argparse.Namespace) -> AccessLog | None:
+    from ._log import COMBINED, COMMON, AccessLog
+
+    if options.access_log is None:
+        return None
+    logger = logging.getLogger("guv.wsgi.access")
+    to_file = options.access_log != "-"
+    logger.addHandler(logging.FileHandler(options.access_log) if to_file else logging.StreamHandler(sys.stdout))
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    return AccessLog(format=COMMON if options.log_format == "common" else COMBINED, trusted=options.trusted_proxies)
+
+
 def work(options: argparse.Namespace, listeners: list[socket.socket], report: int, life: int) -> int:
     """A worker process: serve until SIGTERM, or until `life` ends; the exit status. Yields."""
     from ..const import READ
@@ -126,7 +195,6 @@ def work(options: argparse.Namespace, listeners: list[socket.socket], report: in
     from ..greenthread import spawn
     from ..hubs.switch import trampoline
     from ..patcher import monkey_patch
-    from ._log import COMBINED, COMMON, AccessLog
     from ._server import WSGIServer
 
     monkey_patch()
@@ -136,22 +204,8 @@ def work(options: argparse.Namespace, listeners: list[socket.socket], report: in
     sys.path.insert(0, os.getcwd())
     try:
         application = load(options.app)
-        access_log = None
-        if options.access_log is not None:
-            logger = logging.getLogger("guv.wsgi.access")
-            to_file = options.access_log != "-"
-            logger.addHandler(logging.FileHandler(options.access_log) if to_file else logging.StreamHandler(sys.stdout))
-            logger.setLevel(logging.INFO)
-            logger.propagate = False
-            trusted = [network.strip() for network in options.trusted_proxies.split(",") if network.strip()]
-            access_log = AccessLog(format=COMMON if options.log_format == "common" else COMBINED, trusted=trusted)
-        context = None
-        if options.certfile:
-            import ssl
-
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(options.certfile, options.keyfile)
-            context.set_alpn_protocols(["http/1.1"])
+        access_log = _access_log(options)
+        context = tls_context(options)  # anew in each worker: a reload takes a renewed certificate
         servers = [
             WSGIServer(
                 listener,
@@ -192,12 +246,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve as the command line says; the exit status."""
     options = parse_arguments(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    listeners = [] if options.bind else listen_fds()
+    made = options.bind or ([] if listeners else ["127.0.0.1:8000"])
     try:
-        listeners = [] if options.bind else listen_fds()
-        listeners = listeners or [open_listener(address) for address in options.bind or ["127.0.0.1:8000"]]
+        for address in made:
+            listeners.append(open_listener(address))
         os.chdir(options.chdir)
-    except (OSError, ValueError) as error:
-        _say(f"can't serve: {error}")
+        tls_context(options)
+    except (OSError, CannotServe) as error:
+        _say(f"can't serve: {error}" if isinstance(error, OSError) else str(error))
+        _close(listeners, bool(made))
         return 1
     began = monotonic()
     supervisor = Supervisor(
@@ -208,17 +266,22 @@ def main(arguments: list[str] | None = None) -> int:
         f"guv {__version__} serves {options.app} on {where} with {options.workers} worker"
         f"{'s' if options.workers > 1 else ''}, pid {os.getpid()}"
     )
-    paths = [listener.getsockname() for listener in listeners if listener.family == socket.AF_UNIX]
-    status = supervisor.run()
-    for listener in listeners:
-        listener.close()
-    for path in paths if options.bind else ():
-        try:
-            os.unlink(path)
-        except OSError:
-            pass  # removed, or an abstract name
+    status = supervisor.run()  # does not return in workers
+    _close(listeners, bool(made))
     _say(f"stopped after {supervisor.requests} requests in {monotonic() - began:.0f} s")
     return status
+
+
+def _close(listeners: list[socket.socket], ours: bool) -> None:
+    """Close the sockets and, if they are `ours`, remove the files of those that have one."""
+    for listener in listeners:
+        path = listener.getsockname() if listener.family == socket.AF_UNIX else ""
+        listener.close()
+        if ours and path:
+            try:
+                os.unlink(path)
+            except OSError:
+                pass  # removed, or an abstract name
 
 
 def _say(text: str) -> None:
