@@ -186,3 +186,89 @@ def test_simple_queue_item_from_a_native_thread_wakes_a_greenlet(script: Script)
         print(n)
     """)
     assert out == "200\n"
+
+
+def test_queue_put_hands_its_item_to_the_one_who_waits(script: Script) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import queue
+        q = queue.Queue(1)
+        first, second = guv.spawn(q.get), guv.spawn(q.get)
+        while len(q.not_empty._waiters) < 2: guv.sleep(0)
+        q.put("a"); q.put("b"); q.put("c")
+        print(q.qsize(), q.unfinished_tasks, first.wait(), second.wait(), q.get_nowait())
+    """)
+    assert out == "1 3 a b c\n"
+
+
+def test_queue_getter_killed_after_its_item_came_leaves_it_to_the_next(script: Script) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import queue
+        for kind in queue.Queue, queue.LifoQueue:
+            q = kind()
+            first, second = guv.spawn(q.get), guv.spawn(q.get)
+            while len(q.not_empty._waiters) < 2: guv.sleep(0)
+            q.put("item")
+            first.kill()
+            print(second.wait(), q.qsize(), q.unfinished_tasks, q.mutex.locked())
+            q.put("alone")
+            last = guv.spawn(q.get)
+            guv.sleep(0)
+            print(last.wait(), q.qsize())
+    """)
+    assert out == "item 0 1 False\nalone 0\n" * 2
+
+
+def test_queue_getter_killed_with_its_item_puts_it_back_in_front(script: Script) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import queue
+        q = queue.Queue()
+        getter = guv.spawn(q.get)
+        while not q.not_empty._waiters: guv.sleep(0)
+        q.put(1); q.put(2)
+        with q.mutex:  # it has to wait for this
+            guv.spawn(getter.kill)
+            guv.sleep(0); guv.sleep(0)
+            print(list(q.queue))
+        guv.sleep(0)
+        print(q.get(), q.get(), q.mutex.locked())
+    """)
+    assert out == "[2]\n1 2 False\n"
+
+
+def test_queue_whose_methods_are_overridden_gets_its_items_by_them(script: Script) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import queue
+        class Shouting(queue.Queue):
+            def _put(self, item): super()._put(item.upper())
+            def _get(self): return super()._get() + "!"
+        q = Shouting()
+        getter = guv.spawn(q.get)
+        while not q.not_empty._waiters: guv.sleep(0)
+        q.put("hello")
+        print(getter.wait())
+    """)
+    assert out == "HELLO!\n"
+
+
+def test_queue_getters_of_all_kinds_are_served_in_order(script: Script) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import queue, threading
+        from guv._originals import start_new_thread
+        q, got = queue.Queue(), []
+        def get(name, **timeout): got.append((name, q.get(**timeout)))
+        for n, (name, timeout) in enumerate([("plain", {}), ("timed", {"timeout": 30}), ("plain again", {})]):
+            threading.Thread(target=get, args=(name,), kwargs=timeout).start()
+            while len(q.not_empty._waiters) <= n: guv.sleep(0)
+        start_new_thread(get, ("native",))
+        while len(q.not_empty._waiters) < 4: guv.sleep(0.001)
+        for item in range(4):
+            q.put(item)
+            while len(got) <= item: guv.sleep(0.001)
+        print(got)
+    """)
+    assert out == "[('plain', 0), ('timed', 1), ('plain again', 2), ('native', 3)]\n"

@@ -3,7 +3,7 @@
 The standard library makes a lock for each wait, takes it, and takes it again to block. In a greenlet that is a dozen
 calls around one switch, and `Event`, `Semaphore`, `queue.Queue` and `concurrent.futures` pay it for each hand-over. The
 methods here are put into the class in place. They do what the originals do, in the same order, and serve the same
-queue: a native thread without a hub still waits there with a lock, and either kind of waiter is notified.
+queue: whoever waits there since before the patch, with a lock, is notified like the others.
 
 Unlike the original, a notification that reaches a greenlet in the moment in which it times out counts as one, and if
 the greenlet is killed in that moment the next waiter has it: nothing is lost.
@@ -11,20 +11,11 @@ the greenlet is killed in that moment the next waiter has it: nothing is lost.
 
 from __future__ import annotations
 
-import threading
 from types import TracebackType
 from typing import Any
 
-from greenlet import getcurrent
-
-from .._originals import monotonic_ns
-from ..hubs.ident import waiting_hub
-from ..hubs.switch import unpark
-from ..hubs.turn import Turn
-from ._notes import Note, park, withdraw
-from .lock import ENDLESS, check_timeout, lock, resume
-
-_stdlib_wait: Any = threading.Condition.wait
+from ..hubs.waiting import NOTHING, await_note, leave_note, wake_one
+from .lock import check_timeout, lock
 
 
 def __enter__(self: Any) -> Any:
@@ -55,40 +46,19 @@ def wait(self: Any, timeout: float | None = None) -> bool:
     plain = mutex.__class__ is lock
     if not (mutex._bit.locked() if plain else self._is_owned()):
         raise RuntimeError("cannot wait on un-acquired lock")
-    current = getcurrent()
-    try:
-        hub: Any = current.hub  # type: ignore[attr-defined]
-    except AttributeError:
-        hub = waiting_hub(current)
-        if hub is None:
-            return _stdlib_wait(self, timeout)  # type: ignore[no-any-return]
-    if current is hub:
-        waiting_hub(current)  # raises the error
-    note: Note = [current]
+    if timeout is not None and timeout > 0:
+        check_timeout(True, timeout)
     waiters = self._waiters
-    waiters.append(note)
+    note = leave_note(waiters)
     if plain:
         mutex.release()
     else:
         state = self._release_save()
     passed_on = False
     try:
-        if timeout is None:
-            ready = hub.ready
-            while True:
-                there = ready.popleft()
-                if there.__class__ is Turn:
-                    there = there.next()
-                there.switch()
-                if note[0] is None:
-                    return True
-        if timeout > 0:
-            check_timeout(True, timeout)
-            return park(hub, current, note, waiters, monotonic_ns() + int(timeout * 1e9) if timeout < ENDLESS else 0)
-        return not withdraw(waiters, note)
+        return await_note(waiters, note, timeout)
     except BaseException:
-        unpark(hub, current)
-        passed_on = not withdraw(waiters, note)
+        passed_on = note[1] is not NOTHING
         raise
     finally:
         if not plain:
@@ -106,18 +76,7 @@ def notify(self: Any, n: int = 1) -> None:
     if not (mutex._bit.locked() if mutex.__class__ is lock else self._is_owned()):
         raise RuntimeError("cannot notify on un-acquired lock")
     waiters = self._waiters
-    while waiters and n > 0:
-        try:
-            first = waiters.popleft()
-        except IndexError:  # it has given up meanwhile
-            return
-        if first.__class__ is list:
-            n -= resume(first)
-            continue
-        try:
-            first.release()
-        except RuntimeError:  # it has given up, and was about to say so
-            continue
+    while n > 0 and wake_one(waiters):
         n -= 1
 
 

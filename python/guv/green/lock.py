@@ -3,34 +3,17 @@
 A real lock inside is the state, so taking and freeing are atomic, and errors are native. Who has
 to wait stands in a queue, and a release hands the lock to the first of it: nobody overtakes.
 
-Waiters are *notes*, lists of one: the greenlet. The release that picks a note blanks it (in the
-greenlet's own thread; from another one by mail to its hub), and a greenlet that finds its note blank owns the lock.
-A native thread without a hub waits on a native lock of its own, its bell, which its note holds instead.
+Who waits leaves a note, as `guv.hubs.waiting` has it; whose note was served owns the lock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from types import MethodType, TracebackType
 from typing import Any, NoReturn
 
-from greenlet import getcurrent, greenlet
-
 from .._originals import allocate_lock as native_lock
-from .._originals import get_ident as native_ident
-from .._originals import monotonic_ns
-from ..exceptions import HubClosedError
-from ..hubs.abc import AbstractHub
-from ..hubs.ident import waiting_hub
-from ..hubs.switch import unpark
-
-#: Seconds from which on a timeout is for ever; nanoseconds of the clock must fit 63 bits.
-ENDLESS = 4e9
-
-
-class Bell(list[Any]):
-    """The note of a native thread: its bell. No plain list: late patching looks into those for locks to replace."""
+from ..hubs.waiting import NOTHING, await_note, leave_note, serve, withdraw
 
 
 def check_timeout(blocking: bool, timeout: float) -> None:
@@ -123,75 +106,18 @@ class lock:
     # ---- waiting ----
 
     def _wait(self, timeout: float) -> bool:
-        """`acquire` of a lock that is held."""
-        current = getcurrent()
-        try:
-            hub = current.hub  # type: ignore[attr-defined]
-        except AttributeError:
-            hub = waiting_hub(current)
-            if hub is None:
-                return self._wait_natively(timeout)
-        if current is hub:
-            waiting_hub(current)  # raises the error
-        note: list[Any] = [current]
-        self._waiters.append(note)
+        """`acquire` of a lock that is held; -1 waits for ever."""
+        waiters = self._waiters
+        note = leave_note(waiters)
         if self._bit.acquire(False):  # another thread released it meanwhile
-            self._withdraw(note)
+            withdraw(waiters, note)
             return True
-        if 0 < timeout < ENDLESS:
-            return self._park_until(hub, current, note, monotonic_ns() + int(timeout * 1e9))
-        ready = hub.ready
         try:
-            while True:
-                ready.popleft().switch()
-                if note[0] is None:
-                    return True
+            return await_note(waiters, note, None if timeout == -1 else timeout)
         except BaseException:
-            self._give_up(hub, current, note)
+            if note[1] is not NOTHING:  # it is ours by now, so the next one gets it
+                self.release()
             raise
-
-    def _park_until(self, hub: AbstractHub, current: greenlet, note: list[Any], deadline: int) -> bool:
-        """Wait for the hand-over until `deadline`, in nanoseconds of CLOCK_MONOTONIC."""
-        token = hub.set_timer(deadline, current)
-        try:
-            while True:
-                hub.ready.popleft().switch()
-                if note[0] is None:
-                    if not hub.drop_timer(token, current):
-                        unpark(hub, current)  # both came in one turn
-                    return True
-                if hub.timers[token] is not current:
-                    return not self._withdraw(note)
-        except BaseException:
-            hub.drop_timer(token, current)
-            self._give_up(hub, current, note)
-            raise
-
-    def _wait_natively(self, timeout: float) -> bool:
-        """Block the thread; for those that have no hub."""
-        bell = native_lock()
-        bell.acquire()
-        note: list[Any] = Bell((bell,))
-        self._waiters.append(note)
-        if self._bit.acquire(False):
-            self._withdraw(note)
-            return True
-        return bell.acquire(True, timeout) or not self._withdraw(note)
-
-    def _withdraw(self, note: list[Any]) -> bool:
-        """Take `note` back; False if a release has picked it already: then the lock is ours."""
-        try:
-            self._waiters.remove(note)
-        except ValueError:
-            note[0] = None  # the mail that tells us, if it is under way, is void
-            return False
-        return True
-
-    def _give_up(self, hub: AbstractHub, current: greenlet, note: list[Any]) -> None:
-        """An exception ended the wait; if the lock is ours by now, the next one gets it."""
-        unpark(hub, current)
-        if not self._withdraw(note):
-            self.release()
 
     def _hand_over(self) -> None:
         """Give the lock, which is held, to the first waiter; free it if there is none."""
@@ -206,38 +132,8 @@ class lock:
                 if waiters and self._bit.acquire(False):
                     continue
                 return
-            if resume(note):
+            if serve(note, True):
                 return
-
-
-def resume(note: list[Any]) -> bool:
-    """Blank `note` and make its greenlet ready; False if it has gone away."""
-    waiter = note[0]
-    if waiter is None:
-        return False
-    try:
-        hub = waiter.hub
-    except AttributeError:
-        waiter.release()  # a native thread's bell
-        return True
-    if hub.thread == native_ident():
-        ready = hub.ready
-        note[0] = None
-        ready.append(waiter)
-        return True
-    try:
-        hub.call_soon_threadsafe(partial(_deliver, note))
-    except HubClosedError:
-        return False
-    return True
-
-
-def _deliver(note: list[Any]) -> None:
-    """`resume` in the waiter's own thread."""
-    waiter = note[0]
-    if waiter is not None:
-        note[0] = None
-        waiter.hub.ready.append(waiter)
 
 
 def _allocate(kind: type[lock]) -> lock:

@@ -1,9 +1,10 @@
 """Waiting in `threading.Event`, `Semaphore` and `queue.Queue`: one note, one switch.
 
 The standard library takes and frees a condition's lock around each wait. Here whoever waits leaves a note in the
-queue of that condition's waiters, as `condition` does, and whoever frees something makes its greenlet ready. The
-functions are put into the classes in place. What they do not handle (a lock that is not guv's, a timeout of a queue, a
-queue that is shut down) goes to the function that they replace.
+queue of that condition's waiters, as `condition` does, and whoever frees something makes its greenlet ready. A `put`
+hands its item straight to a `get` that waits: it goes through no queue. The functions are put into the classes in
+place. What they do not handle (a lock that is not guv's, a timeout of a queue, a queue that is shut down) goes to the
+function that they replace.
 
 As in `RLock`, a change of an attribute that is one test and one store is atomic: the interpreter looks for signals and
 for other threads at calls and backward jumps only. A semaphore's value and an event's flag need no lock therefore.
@@ -12,89 +13,16 @@ A waiter looks once more after it has left its note; so does whoever frees somet
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 from greenlet import getcurrent
 
-from .._originals import allocate_lock as native_lock
-from .._originals import monotonic_ns
+from .._originals import get_ident as native_ident
 from .._rebind import PerClass
-from ..hubs.ident import waiting_hub
-from ..hubs.switch import unpark
 from ..hubs.turn import Turn
-from ._notes import park
+from ..hubs.waiting import NOTHING, WOKEN, Note, await_note, leave_note, resume, wake_one, withdraw
 from ._readiness import be_fair
-from .lock import ENDLESS, check_timeout, lock, resume
-
-Waiters = deque[Any]
-
-
-def leave_note(waiters: Waiters) -> Any:
-    """Queue the caller: by a note, or by a native lock where it has to block its thread."""
-    current: Any = getcurrent()
-    note: Any
-    hub = getattr(current, "hub", None)
-    if hub is None or current is hub:
-        hub = waiting_hub(current)
-    if hub is None:
-        note = native_lock()
-        note.acquire()
-    else:
-        note = [current]
-    waiters.append(note)
-    return note
-
-
-def take_back(note: Any, waiters: Waiters) -> bool:
-    """Withdraw `note`; False if somebody has picked it already."""
-    try:
-        waiters.remove(note)
-    except ValueError:
-        if note.__class__ is list:
-            note[0] = None  # the mail that tells us, if it is under way, is void
-        return False
-    return True
-
-
-def wake(waiters: Waiters) -> bool:
-    """Wake the first waiter, from any thread; False if nobody waits. Never yields."""
-    while waiters:
-        try:
-            note = waiters.popleft()
-        except IndexError:
-            break
-        if note.__class__ is list:
-            if resume(note):
-                return True
-        else:
-            try:
-                note.release()
-            except RuntimeError:
-                continue
-            return True
-    return False
-
-
-def await_note(note: Any, waiters: Waiters, timeout: float | None) -> bool:
-    """Park until woken: True; until `timeout` seconds have passed: False, and the note is gone.
-
-    If an exception is thrown in, `note` is still in `waiters` unless somebody had picked it.
-    """
-    if note.__class__ is not list:
-        if timeout is None:
-            return note.acquire()  # type: ignore[no-any-return]
-        return note.acquire(timeout > 0, timeout if timeout > 0 else -1) or not take_back(note, waiters)
-    current = note[0]
-    hub = current.hub
-    if timeout is not None and timeout <= 0:
-        return not take_back(note, waiters)
-    deadline = 0 if timeout is None or timeout >= ENDLESS else monotonic_ns() + int(timeout * 1e9)
-    try:
-        return park(hub, current, note, waiters, deadline)
-    except BaseException:
-        unpark(hub, current)
-        raise
+from .lock import check_timeout, lock
 
 
 def retake_lock(taken: Any) -> None:
@@ -119,50 +47,50 @@ def event_wait(self: Any, timeout: float | None = None) -> bool:
         return True
     waiters = self._cond._waiters
     current: Any = getcurrent()
-    hub = getattr(current, "hub", None)
-    if timeout is not None or hub is None or current is hub:
+    try:
+        hub = current.hub
+    except AttributeError:
+        hub = current
+    if timeout is not None or current is hub:
         return _event_wait(self, waiters, timeout)
-    note: list[Any] = [current]
+    note: Note = [current, NOTHING]
     waiters.append(note)
     if self._flag:
-        take_back(note, waiters)
+        withdraw(waiters, note)
         return True
     ready = hub.ready
     try:
-        while True:
+        while note[1] is NOTHING:
             there = ready.popleft()
             if there.__class__ is Turn:
                 there = there.next()
             there.switch()
-            if note[0] is None:
-                return True
     except BaseException:
-        unpark(hub, current)
-        take_back(note, waiters)
+        withdraw(waiters, note)
         raise
+    note[0] = None
+    return True
 
 
-def _event_wait(self: Any, waiters: Waiters, timeout: float | None) -> bool:
+def _event_wait(self: Any, waiters: Any, timeout: float | None) -> bool:
     """`event_wait` with a timeout, or where the caller has no hub yet."""
     if timeout is not None and timeout > 0:
         check_timeout(True, timeout)
     note = leave_note(waiters)
     if self._flag:
-        take_back(note, waiters)
+        withdraw(waiters, note)
         return True
-    try:
-        return await_note(note, waiters, timeout)
-    except BaseException:
-        take_back(note, waiters)
-        raise
+    return await_note(waiters, note, timeout)
 
 
 def event_set(self: Any) -> None:
     """Set the internal flag to true. All threads waiting for it are awakened. Never yields."""
     self._flag = True
     waiters = self._cond._waiters
-    for _ in range(len(waiters)):
-        wake(waiters)
+    waiting = len(waiters)
+    while waiting:
+        wake_one(waiters)
+        waiting -= 1
 
 
 def event_clear(self: Any) -> None:
@@ -194,13 +122,13 @@ def semaphore_acquire(self: Any, blocking: bool = True, timeout: float | None = 
         self._value -= 1
         taken = True
     if taken:
-        if not take_back(note, waiters):
+        if not withdraw(waiters, note):
             semaphore_release(self)  # another thread gave us one, too
         return True
     try:
-        return await_note(note, waiters, timeout)
+        return await_note(waiters, note, timeout)
     except BaseException:
-        if not take_back(note, waiters):
+        if note[1] is not NOTHING:
             semaphore_release(self)
         raise
 
@@ -210,10 +138,10 @@ def semaphore_release(self: Any, n: int = 1) -> None:
     if n < 1:
         raise ValueError("n must be one or more")
     waiters = self._cond._waiters
-    while waiters and wake(waiters):
-        n -= 1
-        if not n:
+    while waiters and wake_one(waiters):
+        if n == 1:
             return
+        n -= 1
     self._value += n
     while waiters:  # came from another thread meanwhile
         given = False
@@ -222,7 +150,7 @@ def semaphore_release(self: Any, n: int = 1) -> None:
             given = True
         if not given:
             return
-        if not wake(waiters):
+        if not wake_one(waiters):
             self._value += 1
 
 
@@ -250,15 +178,18 @@ def make_put(original: Any) -> Any:
         try:
             while not (shuts_down and self.is_shutdown):
                 is_plain = self.__class__ is Queue
+                waiters = self.not_empty._waiters
+                if waiters and is_plain and not self.queue and _hand_over(self, waiters, item):
+                    self.unfinished_tasks += 1
+                    return None
                 if self.maxsize <= 0 or (len(self.queue) if is_plain else self._qsize()) < self.maxsize:
                     if is_plain:
                         self.queue.append(item)
                     else:
                         self._put(item)
                     self.unfinished_tasks += 1
-                    waiters = self.not_empty._waiters
                     if waiters:
-                        wake(waiters)
+                        wake_one(waiters)
                     return None
                 if not block:
                     break
@@ -284,6 +215,7 @@ def make_get(original: Any) -> Any:
         mutex = self.mutex
         if timeout is not None or mutex.__class__ is not lock or not mutex._bit.acquire(False):
             return original(self, block, timeout)
+        held = True
         try:
             while True:
                 is_plain = self.__class__ is Queue
@@ -291,13 +223,48 @@ def make_get(original: Any) -> Any:
                     item = self.queue.popleft() if is_plain else self._get()
                     waiters = self.not_full._waiters
                     if waiters:
-                        wake(waiters)
+                        wake_one(waiters)
                     return item
                 if not block or (shuts_down and self.is_shutdown):
                     break
-                _wait_outside(mutex, self.not_empty._waiters)
+                waiters = self.not_empty._waiters
+                current: Any = getcurrent()
+                try:
+                    hub = current.hub
+                except AttributeError:
+                    hub = current
+                if not is_plain or current is hub:
+                    _wait_outside(mutex, waiters)
+                    continue
+                note: Note = [current, NOTHING, self]  # to be handed an item
+                waiters.append(note)
+                held = False
+                if mutex._waiters:
+                    mutex.release()
+                else:
+                    mutex._bit.release()
+                    if mutex._waiters and mutex._bit.acquire(False):
+                        mutex.release()
+                ready = hub.ready
+                try:
+                    while note[1] is NOTHING:
+                        there = ready.popleft()
+                        if there.__class__ is Turn:
+                            there = there.next()
+                        there.switch()
+                except BaseException:
+                    _give_back(self, note)
+                    raise
+                note[0] = None
+                item = note[1]
+                if item is not WOKEN:
+                    return item
+                held = True
+                _retake(mutex, waiters)
         finally:
-            if mutex._waiters:
+            if not held:
+                pass
+            elif mutex._waiters:
                 mutex.release()
             else:
                 mutex._bit.release()
@@ -308,6 +275,48 @@ def make_get(original: Any) -> Any:
         return original(self, block, timeout)
 
     return _named(get, "queue.Queue.get")
+
+
+def _hand_over(queue: Any, waiters: Any, item: Any) -> bool:
+    """Give `item` to the first of `waiters`, who wait for one of `queue`; False if that one only waits for news."""
+    while waiters:
+        try:
+            note = waiters.popleft()
+        except IndexError:  # it has given up meanwhile
+            return False
+        if note.__class__ is not list or note[-1] is not queue:
+            waiters.appendleft(note)
+            return False
+        waiter = note[0]
+        if waiter is not None and note[1] is NOTHING:  # `serve`, in place
+            note[1] = item
+            hub = waiter.hub
+            if hub.thread == native_ident():
+                ready = hub.ready
+                note[0] = None
+                ready.append(waiter)
+                return True
+            if resume(note):
+                return True
+    return False
+
+
+def _give_back(queue: Any, note: Note) -> None:
+    """The wait of `note` in `get` has ended by an exception; what it was handed is for the next one."""
+    waiters = queue.not_empty._waiters
+    if withdraw(waiters, note):
+        return
+    if note[1] is WOKEN:
+        wake_one(waiters)
+        return
+    mutex = queue.mutex
+    try:
+        if not mutex._bit.acquire(False):
+            retake_lock(mutex)
+    finally:
+        queue.queue.appendleft(note[1])
+        wake_one(waiters)
+        mutex.release()
 
 
 def class_of(method: Any) -> tuple[type, bool]:
@@ -330,36 +339,28 @@ def _note_poll() -> None:
         be_fair()
 
 
-def _wait_outside(mutex: Any, waiters: Waiters) -> None:
+def _wait_outside(mutex: Any, waiters: Any) -> None:
     """Free `mutex`, wait for a notification, take `mutex` again, also if an exception ends the wait."""
-    current: Any = getcurrent()
-    hub: Any = getattr(current, "hub", None)
-    if hub is None or current is hub:
-        note = leave_note(waiters)
-        hub = getattr(current, "hub", None)
-    else:
-        note = [current]
-        waiters.append(note)
+    note = leave_note(waiters)
     mutex.release()
     try:
-        if note.__class__ is not list:
-            note.acquire()
-            return
-        ready = hub.ready
-        while note[0] is not None:
-            there = ready.popleft()
-            if there.__class__ is Turn:
-                there = there.next()
-            there.switch()
+        await_note(waiters, note)
     except BaseException:
-        if hub is not None:
-            unpark(hub, current)
-        if not take_back(note, waiters):
-            wake(waiters)
+        if note[1] is not NOTHING:
+            wake_one(waiters)
         raise
     finally:
-        if not mutex._bit.acquire(False):
+        _retake(mutex, waiters)
+
+
+def _retake(mutex: Any, waiters: Any) -> None:
+    """Take `mutex` after a notification. One who is killed meanwhile has it, but passes the notification on."""
+    if not mutex._bit.acquire(False):
+        try:
             retake_lock(mutex)
+        except BaseException:
+            wake_one(waiters)
+            raise
 
 
 def _named(function: Any, path: str) -> Any:

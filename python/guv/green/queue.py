@@ -11,16 +11,11 @@ from queue import Empty
 from types import GenericAlias
 from typing import Any, NoReturn
 
-from greenlet import getcurrent
-
-from .._originals import allocate_lock as native_lock
 from .._originals import monotonic_ns
-from ..hubs.ident import waiting_hub
-from ..hubs.switch import unpark
+from ..hubs.waiting import NOTHING, Note, await_note, leave_note, wake_one, withdraw
 from . import names_of, primitives
-from ._notes import Note, park, withdraw
 from ._readiness import be_fair
-from .lock import check_timeout, resume
+from .lock import check_timeout
 
 
 class SimpleQueue:
@@ -43,18 +38,7 @@ class SimpleQueue:
         """Put the item on the queue. Never yields; `block` and `timeout` are ignored."""
         self._items.append(item)
         if self._waiters:
-            self._pick()
-
-    def _pick(self) -> None:
-        """Have the one who has waited longest look for an item."""
-        waiters = self._waiters
-        while waiters:
-            try:
-                note = waiters.popleft()
-            except IndexError:  # it has given up meanwhile
-                return
-            if resume(note):
-                return
+            wake_one(self._waiters)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Remove and return an item; yields until there is one.
@@ -83,29 +67,17 @@ class SimpleQueue:
         """Wait until an item may be there, for ever or until `deadline`; whether it may."""
         if deadline and monotonic_ns() >= deadline:
             return False
-        current = getcurrent()
-        hub = waiting_hub(current)
+        left = (deadline - monotonic_ns()) / 1e9 if deadline else None
         waiters = self._waiters
-        if hub is None:
-            bell = native_lock()
-            bell.acquire()
-            note: Note = [bell]
-        else:
-            note = [current]
-        waiters.append(note)
+        note = leave_note(waiters)
         if self._items:  # put by another thread meanwhile
             withdraw(waiters, note)
             return True
         try:
-            if hub is not None:
-                return park(hub, current, note, waiters, deadline)
-            left = (deadline - monotonic_ns()) / 1e9 if deadline else -1
-            return bell.acquire(True, max(left, 0) if deadline else -1) or not withdraw(waiters, note)
+            return await_note(waiters, note, left)
         except BaseException:
-            if hub is not None:
-                unpark(hub, current)
-            if not withdraw(waiters, note):
-                self._pick()
+            if note[1] is not NOTHING:
+                wake_one(waiters)
             raise
 
     def put_nowait(self, item: Any) -> None:

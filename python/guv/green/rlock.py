@@ -13,12 +13,9 @@ from typing import Any, NoReturn
 
 from greenlet import getcurrent
 
-from .._originals import allocate_lock as native_lock
-from .._originals import get_ident as native_ident
-from .._originals import monotonic_ns
-from ..hubs.ident import get_ident, waiting_hub
-from ..hubs.switch import unpark
-from .lock import ENDLESS, Bell, check_timeout, resume
+from ..hubs.ident import get_ident
+from ..hubs.waiting import NOTHING, Note, await_note, leave_note, resume, withdraw
+from .lock import check_timeout
 
 
 class RLock:
@@ -28,14 +25,14 @@ class RLock:
         "__weakref__",
         "_count",    # how often the holder has taken it; only the holder changes it
         "_owner",    # ident of the holder, 0 when free
-        "_waiters",  # pairs (note, ident) in order of arrival; notes as in `lock`
+        "_waiters",  # notes in order of arrival, which carry the ident of who waits
     )  # fmt: skip
 
     def __new__(cls, *args: Any, **kwargs: Any) -> RLock:
         made = object.__new__(cls)
         made._owner = 0
         made._count = 0
-        made._waiters: list[tuple[Any, int]] = []  # type: ignore[misc]
+        made._waiters: list[Note] = []  # type: ignore[misc]
         return made
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
@@ -138,7 +135,7 @@ class RLock:
                 first = waiters.pop(0)
             except IndexError:
                 break
-            if self._give(*first):
+            if self._give(first):
                 return
         self._owner = 0
         while waiters:  # came from another thread meanwhile
@@ -154,91 +151,40 @@ class RLock:
                 waiters.insert(0, first)
                 if self._owner:
                     return  # whose release will see to it
-            elif self._give(*first):
+            elif self._give(first):
                 return
             else:
                 self._owner = 0
 
-    def _give(self, note: list[Any], ident: int) -> bool:
-        """Make `ident` the owner and resume it; False if it has gone away."""
-        waiter = note[0]
-        if waiter is None:
-            return False
-        hub = getattr(waiter, "hub", None)
-        if hub is not None and hub.thread == native_ident():
-            ready = hub.ready
-            note[0] = None
-            self._count = 1
-            self._owner = ident
-            ready.append(waiter)
-            return True
+    def _give(self, note: Note) -> bool:
+        """Make the waiter of `note` the owner and resume it; False if it has gone away."""
         before = self._owner
+        if note[0] is None or note[1] is not NOTHING:
+            return False
+        note[1] = True
         self._count = 1
-        self._owner = ident
+        self._owner = note[2]
         if resume(note):
             return True
         self._owner = before
         return False
 
     def _wait(self, me: int, timeout: float) -> bool:
-        """`acquire` of a lock that somebody else holds."""
-        current = getcurrent()
-        hub = waiting_hub(current)
-        if hub is None:
-            return self._wait_natively(me, timeout)
-        note: list[Any] = [current]
-        entry = note, me
-        self._waiters.append(entry)
+        """`acquire` of a lock that somebody else holds; -1 waits for ever."""
+        waiters = self._waiters
+        note = leave_note(waiters, me)
         if not self._owner:
             self._owner = me
             self._count = 1
         if self._owner == me:  # another thread released it meanwhile
-            self._withdraw(entry)
-            unpark(hub, current)
+            withdraw(waiters, note)
             return True
-        token = -1
-        if 0 < timeout < ENDLESS:
-            token = hub.set_timer(monotonic_ns() + int(timeout * 1e9), current)
         try:
-            while True:
-                hub.ready.popleft().switch()
-                if self._owner == me:
-                    note[0] = None  # voids mail that may be under way
-                    if token >= 0 and not hub.drop_timer(token, current):
-                        unpark(hub, current)
-                    return True
-                if token >= 0 and hub.timers[token] is not current:
-                    return not self._withdraw(entry)
+            return await_note(waiters, note, None if timeout == -1 else timeout)
         except BaseException:
-            if token >= 0:
-                hub.drop_timer(token, current)
-            unpark(hub, current)
-            if not self._withdraw(entry):
+            if note[1] is not NOTHING:
                 self._pass_on()
             raise
-
-    def _withdraw(self, entry: tuple[list[Any], int]) -> bool:
-        """Take `entry` back; False if a release has picked it: then the lock is ours."""
-        try:
-            self._waiters.remove(entry)
-        except ValueError:
-            entry[0][0] = None
-            return False
-        return True
-
-    def _wait_natively(self, me: int, timeout: float) -> bool:
-        """Block the thread; for those that have no hub."""
-        bell = native_lock()
-        bell.acquire()
-        entry = Bell((bell,)), me
-        self._waiters.append(entry)
-        if not self._owner:
-            self._owner = me
-            self._count = 1
-        if self._owner == me:
-            self._withdraw(entry)
-            return True
-        return bell.acquire(True, timeout) or not self._withdraw(entry)
 
 
 RLock.__module__ = "_thread"

@@ -1,7 +1,8 @@
-"""How greenlets wait for each other: for one of guv's own primitives, or for the end of a greenthread.
+"""How greenlets wait for each other: for a primitive of guv's or of the patched standard library, or for an end.
 
 Who waits leaves a *note* where a waker will find it, and parks. A note is a list: the greenlet, and what it is handed,
-`NOTHING` until then. One step decides each wait, and it is a step of the note alone:
+`NOTHING` until then; what stands behind these two is for the kind of queue to say. One step decides each wait, and it
+is a step of the note alone:
 
 * a waker *serves* the note: it stores what it hands over, unless the note is void, and makes the greenlet ready;
 * a waiter whose time is over, or that is killed, *voids* the note, unless it has been served.
@@ -10,6 +11,12 @@ Each is a test and a store with no call in between, where the interpreter neithe
 handlers; so no lock is needed, and the wakers may be signal handlers, finalizers, and greenlets of other threads with
 hubs of their own. Whoever finds that it was served, and has to leave by an exception nevertheless, hands on what it
 got. Queues of notes may hold void ones; wakers pass over them.
+
+A native thread without a hub has no other greenlet that could run meanwhile: it blocks. Its note is a `Bell`, with a
+native lock in the place of the greenlet.
+
+The most frequent waits (events, semaphores, queues, conditions) have the lines of `park` that they need, and those of
+`resume`, in place.
 """
 
 from __future__ import annotations
@@ -21,16 +28,29 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
+from .._originals import allocate_lock as native_lock
 from .._originals import get_ident, monotonic_ns
 from ..exceptions import HubClosedError
 from .abc import AbstractHub
 from .current import hub_of
+from .ident import waiting_hub
 from .switch import unpark
+from .turn import Turn
 
 #: What a note carries that nobody has served.
 NOTHING: Any = type("Nothing", (), {"__slots__": (), "__repr__": lambda self: "NOTHING"})()
 
+#: What `wake_one` hands over: only the news.
+WOKEN: Any = type("Woken", (), {"__slots__": (), "__repr__": lambda self: "WOKEN"})()
+
+#: Seconds from which on a timeout is for ever; nanoseconds of the clock must fit 63 bits.
+ENDLESS = 4e9
+
 Note = list[Any]
+
+
+class Bell(list[Any]):
+    """The note of a native thread. No plain list: late patching looks into those for locks to replace."""
 
 
 def current_and_hub() -> tuple[greenlet, AbstractHub]:
@@ -42,24 +62,30 @@ def current_and_hub() -> tuple[greenlet, AbstractHub]:
         return current, hub_of(current)
 
 
+# ---- the waker's side
+
+
 def serve(note: Note, value: Any) -> bool:
-    """Hand `value` to the greenlet of `note` and make it ready, from any thread. Never yields.
+    """Hand `value` to the waiter of `note` and make it ready, from any thread. Never yields.
 
     False if it waits no more: the note is void, or its thread has ended.
     """
-    waiter = note[0]
-    if waiter is None or note[1] is not NOTHING:
+    if note[0] is None or note[1] is not NOTHING:
         return False
     note[1] = value
     return resume(note)
 
 
 def resume(note: Note) -> bool:
-    """Make the greenlet of `note` ready, which was served just now. False if its thread has ended."""
+    """Make the waiter of `note` ready, which was served just now. False if its thread has ended."""
     waiter = note[0]
     if waiter is None:  # it has noticed by itself
         return True
-    hub = waiter.hub
+    try:
+        hub = waiter.hub
+    except AttributeError:
+        waiter.release()  # a bell
+        return True
     if hub.thread == get_ident():
         ready = hub.ready
         note[0] = None
@@ -80,11 +106,50 @@ def _deliver(note: Note) -> None:
         waiter.hub.ready.append(waiter)
 
 
-def park(hub: AbstractHub, current: greenlet, note: Note, timeout: float | None, owner: object) -> bool:
+def wake_one(queue: deque[Any]) -> bool:
+    """Serve the first who waits with `WOKEN`; False if nobody does. Never yields.
+
+    What is no note is a native lock, which the standard library's own `Condition.wait` has left there.
+    """
+    while queue:
+        try:
+            note = queue.popleft()
+        except IndexError:  # it has given up meanwhile
+            return False
+        if note.__class__ is list:  # `serve`, in place
+            waiter = note[0]
+            if waiter is not None and note[1] is NOTHING:
+                note[1] = WOKEN
+                hub = waiter.hub
+                if hub.thread == get_ident():
+                    ready = hub.ready
+                    note[0] = None
+                    ready.append(waiter)
+                    return True
+                if resume(note):
+                    return True
+            continue
+        if isinstance(note, Bell):
+            if serve(note, WOKEN):
+                return True
+            continue
+        try:
+            note.release()
+        except RuntimeError:  # it has given up, and was about to say so
+            continue
+        return True
+    return False
+
+
+# ---- the waiter's side
+
+
+def park(hub: AbstractHub, current: greenlet, note: Note, timeout: float | None, owner: object = None) -> bool:
     """Park until `note` is served: True; or until `timeout` seconds have passed: False, and it is void.
 
-    `owner` is what the greenlet waits for, as reports name it. If an exception is thrown in, the note is void
-    unless it was served before; then it is the caller's duty to hand on what it got.
+    `owner` is what the greenlet waits for, as reports name it; if there is one, and nothing can end the wait, the main
+    greenlet gets a `DeadlockError`. If an exception is thrown in, the note is void unless it was served before; then it
+    is the caller's duty to hand on what it got.
     """
     if current is hub:
         note[0] = None
@@ -94,14 +159,17 @@ def park(hub: AbstractHub, current: greenlet, note: Note, timeout: float | None,
         unpark(hub, current)
         return True
     token = -1
-    if timeout is not None:
+    if timeout is not None and timeout < ENDLESS:
         token = hub.set_timer(monotonic_ns() + int(max(0, timeout) * 1e9), current)
-    is_main = current is hub.main
-    if is_main:
+    suspect = owner is not None and current is hub.main
+    if suspect:
         hub.main_waits = owner
     try:
         while note[1] is NOTHING:
-            hub.ready.popleft().switch()
+            there = hub.ready.popleft()
+            if there.__class__ is Turn:
+                there = there.next()  # type: ignore[attr-defined]
+            there.switch()
             if token >= 0 and hub.timers[token] is not current:
                 token = -1
                 if note[1] is NOTHING:
@@ -117,14 +185,71 @@ def park(hub: AbstractHub, current: greenlet, note: Note, timeout: float | None,
     finally:
         if token >= 0 and not hub.drop_timer(token, current):
             unpark(hub, current)
-        if is_main:
+        if suspect:
             hub.main_waits = None
 
 
-def remove(notes: deque[Note], note: Note) -> None:
+def leave_note(queue: Any, *more: Any) -> Note:
+    """Queue the caller, which may be a native thread without a hub. `more` is what its note carries besides.
+
+    Raises RuntimeError in the hub, where nobody may wait.
+    """
+    current: Any = getcurrent()
+    hub = getattr(current, "hub", None)
+    if hub is None or current is hub:
+        hub = waiting_hub(current)
+    if hub is not None:
+        note: Note = [current, NOTHING, *more]
+    else:
+        lock = native_lock()
+        lock.acquire()
+        note = Bell((lock, NOTHING, *more))
+    queue.append(note)
+    return note
+
+
+def await_note(queue: Any, note: Note, timeout: float | None = None) -> bool:
+    """As `park`, for a `note` of `leave_note`, which is taken out of `queue` again if it was not served.
+
+    Does not yield if `timeout` is 0 or less.
+    """
+    waiter = note[0]
+    try:
+        if waiter is None or (timeout is not None and timeout <= 0):
+            return not void(note)
+        if note.__class__ is not Bell:
+            return park(waiter.hub, waiter, note, timeout)
+        return waiter.acquire(True, -1 if timeout is None else timeout) or not void(note)
+    finally:
+        if note[1] is NOTHING:
+            withdraw(queue, note)
+
+
+def void(note: Note) -> bool:
+    """The caller, whose note this is, waits no more. False if it has been served: it has what it was handed."""
+    if note[1] is NOTHING:
+        note[0] = None
+        return True
+    note[0] = None  # voids mail that may be under way
+    current: Any = getcurrent()
+    hub = getattr(current, "hub", None)
+    if hub is not None:
+        unpark(hub, current)
+    return False
+
+
+def withdraw(queue: Any, note: Note) -> bool:
+    """As `void`, and take the note out of `queue` unless it has been served."""
+    if not void(note):
+        return False
+    remove(queue, note)
+    return True
+
+
+def remove(queue: Any, note: Note) -> None:
     """Take a note that is of no use any more out of a queue, if it is still there."""
     try:
-        notes.remove(note)
+        queue.remove(note)
     except ValueError:
         pass
 
@@ -170,18 +295,10 @@ class Waiters:
 
     def wake_one(self) -> bool:
         """Wake the first; False if nobody waits."""
-        queue = self.queue
-        while queue:
-            try:
-                note = queue.popleft()
-            except IndexError:
-                return False
-            if serve(note, True):
-                return True
-        return False
+        return wake_one(self.queue)
 
     def wake_all(self) -> None:
         """Wake everyone who waits now."""
         for _ in range(len(self.queue)):
-            if not self.wake_one():
+            if not wake_one(self.queue):
                 return
