@@ -165,6 +165,27 @@ def test_timeout_that_is_not_reached_leaves_no_timer(any_hub: AbstractHub, pair:
     assert [timer for timer in any_hub.timers if timer is not None] == []
 
 
+def test_timeout_later_waits_share_one_timer(any_hub: AbstractHub, pair: Pair) -> None:
+    left, right = pair
+    for _ in range(5):
+        right.send(b"x")
+        assert guv.trampoline(left, READ, 30) == READ
+        left.recv(1)
+    assert any_hub.statistics().timers == 1
+    with pytest.raises(guv.Timeout):
+        guv.trampoline(left, READ, 0.001)  # the limit may come nearer
+    any_hub.forget(left.fileno(), stays_open=True)
+    assert any_hub.statistics().timers == 0
+
+
+def test_timeout_of_the_one_before_is_not_that_of_the_next(any_hub: AbstractHub, pair: Pair) -> None:
+    left, right = pair
+    with pytest.raises(guv.Timeout):
+        guv.trampoline(left, READ, 0.001)
+    guv.spawn_after(0.005, right.send, b"x")
+    assert guv.trampoline(left, READ, 30) == READ
+
+
 def test_timeout_for_both_directions_leaves_no_waiter(any_hub: AbstractHub, pair: Pair) -> None:
     left, _ = pair
     left.setblocking(False)

@@ -85,3 +85,12 @@ def test_leakCheck_descriptorOrTimeoutLeft_isNamed() -> None:
     timeouts[0].cancel()
     for fd in left:
         os.close(fd)
+
+
+def test_leakCheck_waitThatEndedInTime_leavesNothing() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"x")
+    with leak_check():
+        guv.hubs.switch.trampoline(reader, guv.const.READ, timeout=50)
+    os.close(reader)
+    os.close(writer)

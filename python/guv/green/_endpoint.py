@@ -22,6 +22,7 @@ from ..const import READ, WRITE
 from ..hubs.abc import AbstractHub
 from ..hubs.current import hub_of
 from ..hubs.descriptor import Descriptor, oserror
+from ..hubs.patience import Patience
 from ..hubs.switch import park, trampoline, unpark, wait_armed
 from ..hubs.turn import Turn
 
@@ -38,58 +39,6 @@ INTERNET = (_socket.AF_INET, _socket.AF_INET6)
 STREAM = _socket.SOCK_STREAM
 
 
-class Patience:
-    """The time limit of the greenlet that waits in one direction.
-
-    One timer serves many waits: it is not cancelled when a wait succeeds, and one that comes early
-    because the limit has moved is set again. So an operation that succeeds sets no timer.
-    """
-
-    __slots__ = ("armed", "due", "endpoint", "evtype", "expired", "hub", "token", "waiter")
-
-    def __init__(self, endpoint: Endpoint, evtype: int, hub: AbstractHub) -> None:
-        self.endpoint = endpoint
-        self.evtype = evtype
-        self.hub = hub
-        self.token = -1
-        self.armed = 0  # when the timer goes off; 0: there is none
-        self.due = 0  # when the waiter's time is up
-        self.waiter: greenlet | None = None
-        self.expired = False  # the waiter's time was up
-
-    def begin(self, due: int, waiter: greenlet) -> None:
-        """`waiter` waits until `due`, and must call `end` or set `waiter` to None."""
-        self.due = due
-        self.waiter = waiter
-        if not 0 < self.armed <= due:
-            if self.armed:
-                self.hub.drop_timer(self.token, self)
-            self.armed = due
-            self.token = self.hub.set_timer(due, self)
-
-    def end(self) -> bool:
-        """Whether the waiter's time was up."""
-        self.waiter = None
-        expired, self.expired = self.expired, False
-        return expired
-
-    def __call__(self) -> None:
-        self.armed = 0
-        waiter = self.waiter
-        if waiter is None:
-            return
-        if monotonic_ns() < self.due:
-            self.begin(self.due, waiter)
-        elif self.endpoint.leave(self.evtype, waiter):
-            self.expired = True
-            self.hub.ready.append(waiter)
-
-    def drop(self) -> None:
-        if self.armed:
-            self.armed = 0
-            self.hub.drop_timer(self.token, self)
-
-
 class Endpoint(Descriptor):
     """The state of a green socket; what `socket._closed` holds."""
 
@@ -97,9 +46,7 @@ class Endpoint(Descriptor):
         "closed",      # close() was called; the descriptor may stay open for makefile()'s sake
         "elsewhere",   # hubs of other threads that have waited for it, or None
         "nonblocking", # the kernel's O_NONBLOCK is on
-        "read_patience",  # Patience, from the first wait for input with a timeout on
         "timeout",     # seconds as settimeout() takes them: None blocks, 0.0 does not wait
-        "write_patience",  # the same for output
     )  # fmt: skip
 
     def __init__(self, fd: int, timeout: float | None, drains: bool) -> None:
@@ -112,12 +59,12 @@ class Endpoint(Descriptor):
         self.writable = True
         self.drains = drains
         self.error = 0
+        self.read_patience: Patience | None = None
+        self.write_patience: Patience | None = None
         self.closed = False
         self.elsewhere: list[AbstractHub] | None = None
         self.nonblocking = timeout is not None
         self.timeout = timeout
-        self.read_patience: Patience | None = None
-        self.write_patience: Patience | None = None
 
     def __bool__(self) -> bool:
         return self.closed
@@ -229,14 +176,8 @@ def _wait(endpoint: Endpoint, hub: AbstractHub, evtype: int, current: greenlet, 
         return 0
     if not due:
         due = monotonic_ns() + int(timeout * 1e9)
-    patience = endpoint.read_patience if evtype == READ else endpoint.write_patience
-    if patience is None or patience.hub is not hub:
-        patience = Patience(endpoint, evtype, hub)
-        if evtype == READ:
-            endpoint.read_patience = patience
-        else:
-            endpoint.write_patience = patience
-    elif patience.waiter is not None:  # a second greenlet in this direction
+    patience = Patience.of(endpoint, evtype, hub)
+    if patience.waiter is not None:  # a second greenlet in this direction
         left = max(0, due - monotonic_ns()) / 1e9
         wait_armed(hub, endpoint, evtype, current, left, TimeoutError("timed out"))
         return due
@@ -261,7 +202,6 @@ def _register(endpoint: Endpoint, hub: AbstractHub, events: int) -> bool:
         if not owner.closed:
             return False
         endpoint.reader = endpoint.writer = None  # parked in a hub that is gone
-        endpoint.read_patience = endpoint.write_patience = None
     endpoint.events = events
     hub.watch(endpoint, events)
     return True
@@ -290,9 +230,6 @@ def _wait_elsewhere(endpoint: Endpoint, hub: AbstractHub, evtype: int, due: int)
 
 def give_up(endpoint: Endpoint, stays_open: bool = False) -> None:
     """The socket is about to be closed, or its descriptor detached: wake whoever waits on it."""
-    for patience in (endpoint.read_patience, endpoint.write_patience):
-        if patience is not None:
-            patience.drop()
     if endpoint.hub is not None:
         endpoint.hub.release(endpoint, stays_open)
     if endpoint.elsewhere is not None:

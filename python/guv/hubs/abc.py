@@ -464,6 +464,9 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
     def _wake_all(self, descriptor: Descriptor, code: int) -> None:
         descriptor.error = code
         descriptor.hub = None
+        for patience in descriptor.read_patience, descriptor.write_patience:
+            if patience is not None and patience.hub is self:
+                patience.drop()
         self._rouse(descriptor)
 
     def _rouse(self, descriptor: Descriptor) -> None:

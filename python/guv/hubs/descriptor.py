@@ -19,6 +19,7 @@ from ..const import READ, WRITE
 
 if TYPE_CHECKING:
     from .abc import AbstractHub
+    from .patience import Patience
 
 
 #: Whether a second greenlet that waits for the same direction of a descriptor is refused. Set by
@@ -58,9 +59,11 @@ class Descriptor:
         "events",    # for an owned socket: READ or READ|WRITE, what it is registered for
         "fd",        # the number; constant
         "hub",       # the hub it is registered with, None before the first wait
+        "read_patience",  # the limit of who waits for input, from the first one that has a limit on
         "readable",  # hint: an input call is worth trying
         "reader",    # who waits for input: None, a greenlet, or a Crowd
         "writable",  # hint: an output call is worth trying
+        "write_patience",
         "writer",    # the same for output
     )  # fmt: skip
 
@@ -74,6 +77,8 @@ class Descriptor:
         self.writable = True
         self.drains = False
         self.error = 0
+        self.read_patience: Patience | None = None
+        self.write_patience: Patience | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} fd={self.fd} reader={self.reader!r} writer={self.writer!r}>"

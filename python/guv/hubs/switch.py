@@ -17,6 +17,7 @@ from ..const import READ, WRITE
 from .abc import AbstractHub
 from .current import hub_of
 from .descriptor import Descriptor, oserror
+from .patience import Patience
 from .timeout import Timeout
 from .turn import Turn
 from .wire import ARM
@@ -139,8 +140,20 @@ def trampoline(
     if descriptor is None:
         descriptor = hub.descriptor(number)
     hub.ops.extend((ARM | number << 8, evtype))
-    if evtype == READ and timeout is None and descriptor.reader is None:
+    patience = None
+    if timeout is not None and evtype == READ:
+        patience = descriptor.read_patience
+        if patience is None or patience.hub is not hub:
+            patience = Patience.of(descriptor, READ, hub)
+    if evtype == READ and descriptor.reader is None and (patience is None or patience.waiter is None):
         descriptor.readable = False  # by far the most frequent wait
+        if patience is not None:
+            due = monotonic_ns() + int(timeout * 1e9)  # type: ignore[operator]
+            if 0 < patience.armed <= due:  # `begin`, in place
+                patience.due = due
+                patience.waiter = current
+            else:
+                patience.begin(due, current)
         descriptor.reader = current
         try:
             there = hub.ready.popleft()
@@ -148,9 +161,18 @@ def trampoline(
                 there = there.next()  # type: ignore[attr-defined]
             there.switch()
         except BaseException:
+            if patience is not None:
+                patience.end()
             if not descriptor.leave(READ, current):
                 unpark(hub, current)
             raise
+        if patience is not None:
+            patience.waiter = None
+            if patience.expired:
+                patience.expired = False
+                raise timeout_exc
+            if not descriptor.readable:  # resumed by a foreign switch()
+                timeout = max(0, due - monotonic_ns()) / 1e9
         if descriptor.readable and not descriptor.error:
             return READ
     else:

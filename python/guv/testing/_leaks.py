@@ -13,6 +13,7 @@ from greenlet import getcurrent, greenlet
 from ..debug import _spawns
 from ..debug._stacks import GreenletState, greenlet_stacks, living_greenlets, root_of
 from ..hubs.current import get_hub
+from ..hubs.patience import Patience
 from ._blocked import wait_all_blocked
 
 
@@ -26,9 +27,10 @@ class _Belongings:
 
 
 def _timers() -> list[object]:
-    """What the timers of the hub are for."""
+    """What the timers of the hub are for; not those that a wait in time has left behind for the next one."""
     hub = get_hub()
-    return [*(e for e in hub.timers if e is not None), *(t for t in hub.fresh if t.deadline)]
+    set_ones = [e for e in hub.timers if e is not None and not (isinstance(e, Patience) and e.waiter is None)]
+    return [*set_ones, *(t for t in hub.fresh if t.deadline)]
 
 
 def open_descriptors() -> dict[int, str]:
