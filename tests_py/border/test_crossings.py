@@ -1,4 +1,4 @@
-"""What an echo request costs, counted instead of timed: calls into Go, system calls, memory kept.
+"""What an echo request costs, counted instead of timed: calls into Go, system calls, memory allocated and kept.
 
 The program is an ordinary one: threads that echo and threads that ask, all patched, so each round trip is two
 messages sent and two received. Counts are those of the rounds after the first, where everything is registered.
@@ -119,6 +119,28 @@ def test_echo_request_keeps_no_memory(timeout: str, script: Script) -> None:
     """
     kept = int(script(program(body, timeout)))
     assert kept < 400  # of 8,000 round trips
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler called cc")
+@pytest.mark.parametrize(("timeout", "most"), [("None", 20), ("30", 26)])  # 11 and 17 on 3.12, 17 and 23 on 3.10
+def test_echo_request_allocates_little_in_python(timeout: str, most: int, script: Script, tmp_path: Path) -> None:
+    library = tmp_path / "allocations.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, Path(__file__).with_name("allocations.c")], check=True)
+    counter = f"""
+    import ctypes
+    counter = ctypes.PyDLL({str(library)!r})
+    counter.install()
+    allocations = ctypes.c_long.in_dll(counter, "allocations")
+    """
+    body = """
+    def cost(rounds):
+        before = allocations.value
+        run(rounds)
+        return allocations.value - before
+    run(20)
+    print((cost(220) - cost(20)) / 200 / CONNECTIONS)
+    """
+    assert float(script(program(body, timeout, counter))) < most
 
 
 def _strace_works() -> bool:
