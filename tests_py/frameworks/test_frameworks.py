@@ -160,3 +160,67 @@ def test_flask_socketio_talks_by_websocket_and_by_polling(script):
         "import warnings; warnings.simplefilter('ignore')\n" + COMMON + textwrap.dedent(program), deadline=50
     ).splitlines()
     assert out == [f"{kind} done True ['hi', 'hi', 'hi'] {kind}" for kind in ("websocket", "polling")]
+
+
+@pytest.mark.slow
+def test_flask_long_polls_and_event_streams_hear_what_is_posted(script):
+    pytest.importorskip("flask")
+    import textwrap
+
+    program = """
+        import http.client, queue, flask
+        app = flask.Flask("app")
+        news, version, listeners = threading.Condition(), 0, set()
+        @app.get("/poll/<int:seen>")
+        def poll(seen):
+            with news:
+                news.wait_for(lambda: version > seen, timeout=20)
+            return str(version)
+        @app.get("/events")
+        def events():
+            def stream():
+                mine = queue.Queue()
+                listeners.add(mine)
+                try:
+                    yield "data: welcome\\n\\n"
+                    while True:
+                        yield f"data: {mine.get(timeout=20)}\\n\\n"
+                finally:
+                    listeners.discard(mine)
+            return flask.Response(stream(), content_type="text/event-stream")
+        @app.post("/post")
+        def post():
+            global version
+            text = flask.request.get_data(as_text=True)
+            with news:
+                version += 1
+                news.notify_all()
+            for listener in list(listeners):
+                listener.put(text)
+            return "posted"
+        server, url = serve(app)
+        polled = []
+        pollers = [threading.Thread(target=lambda: polled.append(get(url + "/poll/0"))) for _ in range(20)]
+        streams = []
+        for _ in range(20):
+            connection = http.client.HTTPConnection("127.0.0.1", server.address[1], timeout=20)
+            connection.request("GET", "/events")
+            streams.append((connection, connection.getresponse()))
+        [poller.start() for poller in pollers]
+        print([reply.readline() for _, reply in streams] == [b"data: welcome\\n"] * 20, len(listeners))
+        while len(server.handlers) < 40:
+            time.sleep(0.01)
+        print(get(url + "/post", b"good news"))
+        [poller.join() for poller in pollers]
+        print(polled == ["1"] * 20)
+        print([reply.readline() + reply.readline() for _, reply in streams] == [b"\\ndata: good news\\n"] * 20)
+        for connection, reply in streams:
+            reply.close()
+            connection.close()
+        while listeners:  # who has gone is found out when there is something to send
+            get(url + "/post", b"anybody?")
+        server.stop(5)
+        print("left:", len(server.handlers))
+        """
+    out = script(COMMON + textwrap.dedent(program), deadline=50).splitlines()
+    assert out == ["True 20", "posted", "True", "True", "left: 0"]
