@@ -17,7 +17,7 @@ from .hubs.abc import AbstractHub
 from .hubs.current import hub_of
 from .hubs.switch import unpark
 from .hubs.turn import Turn
-from .hubs.waiting import NOTHING, Note, park, resume
+from .hubs.waiting import NOTHING, Note, park, resume, serve
 from .timeout import Timeout
 
 T = TypeVar("T")
@@ -36,8 +36,8 @@ class _Happening:
     __slots__ = ("__weakref__", "_state")
 
     def __init__(self) -> None:
-        #: None; a list of the notes of those who wait and of callbacks, in order of arrival; or what has happened, a
-        #: tuple, which is also what the waiters are handed
+        #: None; the note of the first who waits, followed in the same list by the notes of the others and by callbacks,
+        #: in order of arrival; or what has happened, a tuple, which is also what the waiters are handed
         self._state: Any = None
 
     def ready(self) -> bool:
@@ -52,14 +52,13 @@ class _Happening:
         except AttributeError:
             hub = hub_of(current)
         note: Note = [current, NOTHING]
-        fresh = [note]
         while True:
             if self._state is None:
-                self._state = fresh
+                self._state = note
                 break
             state = self._state
             if state.__class__ is list:
-                state += fresh
+                state += (note,)
                 break
             if state is not None:  # another thread was faster
                 return state
@@ -81,28 +80,35 @@ class _Happening:
         return note[1]
 
     def _forget(self, entry: object) -> None:
-        """Take a note or a callback out again, if it is still there."""
+        """Take a void note or a callback out again, if it is still there."""
         state = self._state
-        if state.__class__ is list and entry in state:
-            state.remove(entry)
-            if not state and self._state is state:
+        if state.__class__ is list:
+            if state is not entry and entry in state:
+                state.remove(entry)
+            if state[0] is None and not state[2:] and self._state is state:
                 self._state = None
 
-    def _tell(self, entries: list[Any], outcome: Any) -> None:
-        """Make everyone ready who waited; call the callbacks. The first error of one is raised after the last."""
+    def _tell(self, note: Note, outcome: Any) -> None:
+        """Make everyone ready who waited; call the callbacks. `note` is what `_state` was before `outcome`."""
+        waiter = note[0]
+        if waiter is not None:  # `serve`, in place
+            note[1] = outcome
+            hub = waiter.hub
+            if hub.thread == get_ident():
+                ready = hub.ready
+                note[0] = None
+                ready.append(waiter)
+            else:
+                resume(note)
+        if len(note) > 2:
+            self._tell_others(note[2:], outcome)
+
+    def _tell_others(self, entries: list[Any], outcome: Any) -> None:
+        """The first error of a callback is raised after the last one."""
         trouble: BaseException | None = None
         for entry in entries:
             if entry.__class__ is list:
-                waiter = entry[0]
-                if waiter is not None:
-                    entry[1] = outcome
-                    hub = waiter.hub
-                    if hub.thread == get_ident():
-                        ready = hub.ready
-                        entry[0] = None
-                        ready.append(waiter)
-                    else:
-                        resume(entry)
+                serve(entry, outcome)
             else:
                 try:
                     entry(self)
@@ -113,14 +119,14 @@ class _Happening:
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
         """Call `callback(self)` once it has happened, and at once if it has. It must not block."""
-        fresh = [callback]
+        fresh = [None, NOTHING, callback]
         while True:
             if self._state is None:
                 self._state = fresh
                 return
             state = self._state
             if state.__class__ is list:
-                state += fresh
+                state += (callback,)
                 return
             if state is not None:
                 callback(self)
@@ -138,7 +144,8 @@ class Event(_Happening, Generic[T]):
 
     def __repr__(self) -> str:
         state = "failed" if self.has_exception() else "set" if self.ready() else "unset"
-        waiting = 0 if self._state is None or self.ready() else len(self._state)
+        notes = self._state if self._state.__class__ is list else (None, NOTHING)
+        waiting = (notes[0] is not None) + len(notes[2:])
         return f"<{type(self).__name__} {id(self):#x} {state}, {waiting} waiting>"
 
     def reset(self) -> None:
