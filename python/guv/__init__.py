@@ -78,7 +78,7 @@ _LAZY = {
     **dict.fromkeys(("GuvWorker", "GuvWSGIWorker"), "guv.support.gunicorn_worker"),
 }
 
-if {"GUV_BLOCKED_MS", "GUV_LEAKS"} & _environ.keys():
+if {"GUV_BLOCKED_MS", "GUV_LEAKS", "GUV_TRACK_SPAWNS"} & _environ.keys():
     from .debug import from_environment as _from_environment
 
     _from_environment()

@@ -7,10 +7,10 @@ else runs meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from greenlet import GreenletExit, getcurrent, greenlet
 from greenlet import error as NotSwitchable
@@ -24,6 +24,10 @@ from .hubs.switch import gyield, sleep_until, unpark
 from .hubs.timeout import Timeout
 from .hubs.timer import Timer
 from .hubs.waiting import NOTHING, Note, current_and_hub, park, resume
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from traceback import FrameSummary
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,12 +46,13 @@ class GreenThread(greenlet, Generic[T]):
         "_value",     # what the function returned
         "hub",        # whose loop it runs in; constant
     )  # fmt: skip
-    # Few have more, in the dict of a greenlet, which is made when it is needed: `_name`, what `name` was set to, and
-    # `starter`, the timer that will start one of spawn_after.
+    # Few have more, in the dict of a greenlet, which is made when it is needed: `_name`, what `name` was set to;
+    # `starter`, the timer that will start one of spawn_after; `_origin`, what `guv.debug.track_spawns` has noted.
 
     hub: AbstractHub
     starter: Timer
     _name: str
+    _origin: Any
     _value: T
     _call: Any
     _links: list[Any] | None
@@ -121,6 +126,23 @@ class GreenThread(greenlet, Generic[T]):
         return minimal_ident(self)
 
     @property
+    def spawning_stack(self) -> tuple[FrameSummary, ...]:
+        """Where it was spawned, outermost call first; empty unless `guv.debug.track_spawns` was on, which
+        ``GUV_TRACK_SPAWNS=1`` in the environment does as well."""
+        try:
+            return self._origin.stack  # type: ignore[no-any-return]
+        except AttributeError:
+            return ()
+
+    @property
+    def spawning_greenlet(self) -> greenlet | None:
+        """Who spawned it, if that is known (see `spawning_stack`) and still exists."""
+        try:
+            return self._origin.spawner()  # type: ignore[no-any-return]
+        except AttributeError:
+            return None
+
+    @property
     def started(self) -> bool:
         """Whether it has begun to run, or has ended."""
         return not isinstance(self._call, tuple)
@@ -159,6 +181,15 @@ class GreenThread(greenlet, Generic[T]):
         if self._call is not _DONE and not (block and self._join(timeout, True)):
             raise Timeout._stopped(timeout, None) if block else Timeout()
         return self.wait()
+
+    def __await__(self) -> Generator[Future[T], None, T]:
+        """``await`` it in a coroutine: its result, or its exception raised; `asyncio.CancelledError` if it was killed.
+
+        The event loop may run in any greenlet or thread. Cancelling the task that awaits it kills it.
+        """
+        from .asyncio import outcome
+
+        return outcome(self).__await__()
 
     def join(self, timeout: float | None = None) -> bool:
         """Yield until it has ended, for at most `timeout` seconds; whether it has. Raises nothing of its own.

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 from greenlet import GreenletExit, greenlet
 
 from ._originals import monotonic_ns
 from .greenthread import GreenThread, looked_at, throw
-from .hubs.waiting import current_and_hub
+from .hubs.waiting import NOTHING, Note, current_and_hub, park, remove
 from .queue import Empty, LightQueue
 
 
@@ -76,12 +76,32 @@ def iwait(objects: Iterable[W], timeout: float | None = None, count: int | None 
             item.unlink(arrivals.put)
 
 
-def wait(objects: Iterable[W], timeout: float | None = None, count: int | None = None) -> list[W]:
+@overload
+def wait(objects: None = None, timeout: float | None = None) -> bool: ...
+@overload
+def wait(objects: Iterable[W], timeout: float | None = None, count: int | None = None) -> list[W]: ...
+def wait(objects: Iterable[W] | None = None, timeout: float | None = None, count: int | None = None) -> list[W] | bool:
     """Yield until all objects are ready, or `count` of them, for at most `timeout` seconds.
 
     Returns those that are, in the order in which they became so. Raises nothing of theirs.
+
+    Without objects: yield until the calling thread has nothing left to do, no other greenlet is ready, and neither a
+    timer, a descriptor, a lookup nor a native thread of guv's will make one so; whether that came in time.
     """
+    if objects is None:
+        return _wait_for_all(timeout)
     return list(iwait(objects, timeout, count))
+
+
+def _wait_for_all(timeout: float | None) -> bool:
+    current, hub = current_and_hub()
+    note: Note = [current, NOTHING, timeout is not None]
+    hub.last.append(note)
+    try:
+        return park(hub, current, note, timeout)
+    finally:
+        if note[1] is NOTHING:
+            remove(hub.last, note)
 
 
 def joinall(

@@ -59,14 +59,19 @@ class local:
             return values
         if name in values:
             return values[name]
-        return _plain_getattribute(self, name)
+        try:
+            return _plain_getattribute(self, name)
+        except AttributeError:
+            if type(self) is local:
+                raise AttributeError(_MISSING.format(_named(local), name), name=name, obj=self) from None
+            raise
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = type(self)
         if kind is not local and hasattr(type(getattr(kind, name, None)), "__set__"):
             _plain_setattr(self, name, value)
         elif name == "__dict__":
-            raise AttributeError(f"{kind.__name__!r} object attribute '__dict__' is read-only")
+            raise AttributeError(_READ_ONLY.format(_named(kind)))
         elif name == "__class__":
             _plain_setattr(self, name, value)
         else:
@@ -77,17 +82,24 @@ class local:
         if kind is not local and hasattr(type(getattr(kind, name, None)), "__delete__"):
             _plain_delattr(self, name)
         elif name == "__dict__":
-            raise AttributeError(f"{kind.__name__!r} object attribute '__dict__' is read-only")
+            raise AttributeError(_READ_ONLY.format(_named(kind)))
         else:
             try:
                 del _current_values(self)[name]
             except KeyError:
-                raise AttributeError(
-                    f"{kind.__name__!r} object has no attribute {name!r}", name=name, obj=self
-                ) from None
+                raise AttributeError(_MISSING.format(_named(kind), name), name=name, obj=self) from None
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("cannot pickle '_thread._local' object")
+
+
+_MISSING = "{!r} object has no attribute {!r}"
+_READ_ONLY = "{!r} object attribute '__dict__' is read-only"
+
+
+def _named(kind: type) -> str:
+    """What the native messages call it: types made in C give their full name."""
+    return "_thread._local" if kind is local else kind.__name__
 
 
 _values_of = local._guv_values.__get__  # type: ignore[attr-defined]

@@ -26,7 +26,7 @@ LAYERS = (
     ("guv.green", "guv.resolver", "guv.fileobject"),
     (
         "guv.event", "guv.semaphore", "guv.queue", "guv.timeout", "guv.greenpool", "guv.greenthread", "guv.tpool",
-        "guv.local", "guv.taskgroup", "guv.group", "guv.joining", "guv.pools",
+        "guv.local", "guv.taskgroup", "guv.group", "guv.joining", "guv.pools", "guv.asyncio",
     ),
     ("guv.hubs",),
     ("guv._border",),

@@ -36,8 +36,9 @@ def test_local_attributeThatIsNotThere_raises() -> None:
     del data.gone
     with pytest.raises(AttributeError, match="_local' object has no attribute 'gone'"):
         del data.gone
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match=r"'_thread\._local' object has no attribute 'gone'") as caught:
         _ = data.gone
+    assert (caught.value.name, caught.value.obj) == ("gone", data)
     with pytest.raises(AttributeError, match="read-only"):
         data.__dict__ = {}
 

@@ -227,3 +227,21 @@ def test_environment_GUV_LEAKS_reportsWhatIsLeftAtExit(script: Any, environment:
     script(textwrap.dedent(code).format("guv.spawn(reader)"), stderr="timers that are left:\nin ")
     environment["GUV_LEAKS"] = "yes"
     script("import guv", status=1, stderr="GUV_LEAKS must be 0 or 1, not 'yes'")
+
+
+def test_environment_GUV_TRACK_SPAWNS_givesGreenThreadsTheirSpawningStack(
+    script: Any, environment: dict[str, str]
+) -> None:
+    program = """
+        import guv
+        def child(): pass
+        def parent(): return guv.spawn(child)
+        first = guv.spawn(parent)
+        second = first.wait()
+        print([frame.name for frame in second.spawning_stack][-1:], second.spawning_greenlet is first)
+    """
+    assert script(program) == "[] False\n"
+    environment["GUV_TRACK_SPAWNS"] = "1"
+    assert script(program) == "['parent'] True\n"
+    environment["GUV_TRACK_SPAWNS"] = "2"
+    script("import guv", status=1, stderr="GUV_TRACK_SPAWNS must be 0 or 1, not '2'")

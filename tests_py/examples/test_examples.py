@@ -129,6 +129,10 @@ def test_synchronisation_wakes_who_waits(hub_kind: str) -> None:
     ]  # fmt: skip
 
 
+def test_coroutines_wait_for_greenthreads_and_the_other_way_round(hub_kind: str) -> None:
+    assert run("coroutines.py", hub_kind=hub_kind) == "[0, 1, 4, 9, 16]\n[49]\n"
+
+
 def test_chat_carries_lines_to_everyone_else(hub_kind: str) -> None:
     with server("chat.py", "0", hub_kind=hub_kind) as process:
         port = port_of(process)

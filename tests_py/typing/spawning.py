@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 from typing_extensions import assert_type
 
 import guv
 from guv import AsyncResult, Event, GreenPool, GreenThread, Group, TaskGroup
+from guv.asyncio import spawn_for_awaitable
 from guv.pools import Pool
 from guv.queue import PriorityQueue, Queue
 
@@ -43,6 +45,11 @@ def pools() -> None:
         assert_type(thing, str)
 
 
+async def coroutines() -> None:
+    assert_type(await guv.spawn(number, "7"), int)
+    assert_type(spawn_for_awaitable(asyncio.sleep(1, "slept")), GreenThread[str])
+
+
 def groups() -> None:
     with TaskGroup() as group, guv.shield():
         assert_type(group.spawn(number, "7").wait(), int)
@@ -54,6 +61,7 @@ def waiting(threads: list[GreenThread[int]]) -> Iterator[int]:
     assert_type(guv.wait(threads, timeout=1.5), list[GreenThread[int]])
     for thread in guv.iwait(threads):
         yield thread.wait()
+    assert_type(guv.wait(timeout=1.5), bool)
     guv.wait([1])  # type: ignore[type-var]
 
 

@@ -75,7 +75,7 @@ def deadlock_detection(rule: bool | None = None) -> None:
 
 
 def from_environment() -> None:
-    """Turn on what ``GUV_BLOCKED_MS`` (milliseconds, a positive number) and ``GUV_LEAKS`` (1) ask for.
+    """Turn on what ``GUV_BLOCKED_MS`` (milliseconds), ``GUV_LEAKS`` (1) and ``GUV_TRACK_SPAWNS`` (1) ask for.
 
     `guv` calls this when it is imported, if one of them is set. Raises ValueError for other values.
     """
@@ -88,8 +88,9 @@ def from_environment() -> None:
         if not milliseconds > 0:
             raise ValueError(f"GUV_BLOCKED_MS must be a positive number of milliseconds, not {blocked!r}")
         hub_blocking_detection(True, milliseconds / 1000)
-    leaks = os.environ.get("GUV_LEAKS", "")
-    if leaks not in ("", "0", "1"):
-        raise ValueError(f"GUV_LEAKS must be 0 or 1, not {leaks!r}")
-    if leaks == "1":
-        report_leaks(True)
+    for name, turn_on in ("GUV_LEAKS", report_leaks), ("GUV_TRACK_SPAWNS", track_spawns):
+        wanted = os.environ.get(name, "")
+        if wanted not in ("", "0", "1"):
+            raise ValueError(f"{name} must be 0 or 1, not {wanted!r}")
+        if wanted == "1":
+            turn_on(True)

@@ -44,7 +44,7 @@ class Spawn:
 
 
 class _Origin:
-    """What is kept of a spawn."""
+    """What is kept of a spawn; a greenthread has it, too, for `GreenThread.spawning_stack`."""
 
     __slots__ = ("spawner", "stack")
 
@@ -61,13 +61,14 @@ def _record(g: greenlet, depth: int = 2) -> None:
     frame: Any = sys._getframe(depth)
     while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] in ("guv", "threading"):
         frame = frame.f_back
-    _origins[g] = _Origin(stack_of(frame))
+    _origins[g] = g.__dict__["_origin"] = _Origin(stack_of(frame))
 
 
 def track_spawns(state: bool = True) -> None:
     """Note for each greenlet spawned from now on, in any thread, by whom and where; or stop doing so.
 
-    Green threads of `threading` are greenlets as well. Costs some ten microseconds a spawn.
+    Green threads of `threading` are greenlets as well. ``GUV_TRACK_SPAWNS=1`` in the environment turns it on when guv
+    is imported. Costs some ten microseconds a spawn.
     """
     if state and not _undo:
         _record_greenthreads()

@@ -89,8 +89,8 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
     # The interpreter specialises access to slots, not to the dict of a greenlet: 5 ns against 50.
     __slots__ = (
-        "calls", "closed", "due", "fds", "free", "fresh", "jobs", "looked", "lookups", "mail", "main",
-        "main_waits", "ops", "polled", "ready", "stopping", "stride", "thread", "timers", "unasked_turns",
+        "calls", "closed", "due", "fds", "free", "fresh", "jobs", "last", "looked", "lookups", "mail",
+        "main", "main_waits", "ops", "polled", "ready", "stopping", "stride", "thread", "timers", "unasked_turns",
     )  # fmt: skip
 
     #: Whether `handle_error` reports; set for all hubs by `guv.debug.hub_exceptions`.
@@ -121,6 +121,8 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         self.looked = 0  # nanoseconds; when a busy hub looked at the clock last
         self.stride = 0  # turns from one such look to the next
         self.unasked_turns = 0  # how many of them are left
+        # notes of those who wait until nothing else is left to do: [greenlet, served with, whether it has a timer]
+        self.last: deque[Any] = deque()
         self.main_waits: object = None  # the guv primitive that the main greenlet waits on
         self.stopping = False
         self.closed = False
@@ -304,7 +306,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
     def wait(self) -> None:
         """Poll until some greenlet or call can go on."""
         ready = self.ready
-        suspicious = self.main_waits is not None
+        suspicious = self.main_waits is not None or bool(self.last)
         while not ready and not self.calls:
             if suspicious:
                 self.poll(DEADLOCK_PATIENCE)
@@ -567,12 +569,21 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
             self.calls.append(partial(self.main.throw, error))
 
     def _check_deadlock(self) -> None:
-        """Nobody is ready. Raise in main if it waits on guv's own primitive in vain."""
+        """Nobody is ready. If nothing will make anybody so, go on with those who wait for just that; else raise in main
+        if it waits on guv's own primitive in vain."""
         if (
-            len(self.timers) > len(self.free)
-            or self.fresh or self.lookups or self.jobs or self.mail or _foreign_threads()
+            len(self.timers) - len(self.free) > sum(note[2] for note in self.last)
+            or self.fresh or self.lookups or self.jobs or self.mail
             or any(d.awaited() for d in self.fds.values())
         ):  # fmt: skip
+            return
+        if self.last:
+            from .waiting import wake_one
+
+            while wake_one(self.last):
+                pass
+            return
+        if _foreign_threads():
             return
         from .deadlock import describe, handlers_may_help
 

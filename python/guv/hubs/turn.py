@@ -48,7 +48,7 @@ class Turn:
         try:
             if not ready and not hub.calls:
                 # nearly always this brings somebody
-                hub.poll(-1 if hub.main_waits is None else DEADLOCK_PATIENCE)
+                hub.poll(-1 if hub.main_waits is None and not hub.last else DEADLOCK_PATIENCE)
                 if not ready and not hub.calls:
                     hub.wait()
             elif hub.unasked_turns:
