@@ -145,3 +145,21 @@ def test_ident_that_is_handed_to_the_c_library_is_refused(script: Script) -> Non
         print(name(threading.get_ident(), b"other"), pathlib.Path("/proc/self/comm").read_text())
     """)
     assert out == "True True\nno such thread\n0 other\n\n"
+
+
+def test_stack_of_a_thread_begins_where_debuggers_expect_it(script: Script) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import os, sys, threading
+
+        def outermost():
+            frame = sys._getframe()
+            while frame.f_back is not None:
+                frame = frame.f_back
+            print(os.path.basename(frame.f_code.co_filename), frame.f_code.co_name)
+
+        thread = threading.Thread(target=outermost)
+        thread.start()
+        thread.join()
+    """)
+    assert out == "threading.py _bootstrap\n"

@@ -13,7 +13,7 @@ from greenlet import getcurrent, greenlet
 from ..hubs.current import all_hubs
 from ..hubs.ident import get_ident
 from . import names_of
-from .thread import running
+from ._bootstrap.threading import running
 
 _native_frames = _stdlib._current_frames
 

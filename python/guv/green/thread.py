@@ -14,7 +14,6 @@ import _thread
 import os
 import sys
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -26,12 +25,12 @@ from ..hubs.current import current_hub, get_hub
 from ..hubs.ident import get_ident, identify, in_main_thread
 from ..local import local
 from . import _earlier, _handles, names_of
+from ._bootstrap.threading import _bootstrap as run
+from ._bootstrap.threading import running
 from .lock import allocate_lock, lock
 from .rlock import RLock
 from .sentinel import Sentinel
 
-#: The greenlets that run as threads, by their ident. Those of other threads' hubs are among them.
-running: dict[int, greenlet] = {}
 #: The greenlet that made this process, if it was none but a thread: in the child that is the main thread.
 _forker: greenlet | None = None
 _excepthook = _thread._excepthook
@@ -62,8 +61,8 @@ def launch(
     """Start a thread; `ended` is called in it as its very last act."""
     hub = hub_for_threads()
     if hub is None:
-        return start_native(_run, (function, args, kwargs, ended))
-    started = greenlet(_run, hub)
+        return start_native(run, (function, args, kwargs, ended))
+    started = greenlet(run, hub)
     ident = identify(started)
     running[ident] = started
     hub.calls.append(lambda: started.switch(function, args, kwargs, ended))
@@ -74,43 +73,6 @@ def hub_for_threads() -> AbstractHub | None:
     """The hub that a thread started here becomes a greenlet of; None: it will be native."""
     hub = current_hub()
     return get_hub() if hub is None and in_main_thread() else hub
-
-
-def _run(
-    function: Callable[..., object],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    ended: Callable[[], object] | None,
-) -> None:
-    """The body of each thread, green or native."""
-    try:
-        function(*args, **kwargs)
-    except (SystemExit, GreenletExit):
-        pass
-    except BaseException as error:
-        report = SimpleNamespace(
-            exc_type=type(error),
-            exc_value=error,
-            exc_traceback=error.__traceback__ and error.__traceback__.tb_next,
-            **_handles.blame(function),
-        )
-        sys.unraisablehook(report)
-        del report, error
-    finally:
-        del function, args, kwargs
-        current = getcurrent()
-        running.pop(get_ident(), None)
-        forget_locals(current)
-        sentinel = current.__dict__.pop("thread_sentinel", None)
-        if sentinel is not None and sentinel.locked():
-            sentinel.release()
-        if ended is not None:
-            ended()
-
-
-def forget_locals(current: greenlet) -> None:
-    """Drop the thread-local data of a thread that ends, as the interpreter does for native ones."""
-    current.__dict__.pop("thread_locals", None)
 
 
 def count() -> int:

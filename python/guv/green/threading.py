@@ -15,8 +15,8 @@ from greenlet import getcurrent
 
 from ..hubs.ident import get_ident
 from . import names_of, primitives
+from ._bootstrap.threading import running
 from .rlock import RLock
-from .thread import running
 
 #: Whether the interpreter takes the stand-in of a thread that has ended out of the table.
 _FORGETS = hasattr(threading, "_DeleteDummyThreadOnDel")

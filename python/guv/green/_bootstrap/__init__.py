@@ -1,0 +1,1 @@
+"""What is outermost on the stack of a thread."""
