@@ -124,7 +124,7 @@ def write(module: ModuleType) -> Iterator[str]:
     for name, thing in public_names(module):
         full = f"{module.__name__}.{name}"
         if module is guv and thing.__module__ != "guv":
-            told = f"{prose(thing)} (`{thing.__module__}`)"
+            told = f"{prose(thing)} (`{thing.__module__.partition('._')[0]}`)"
         else:
             told = prose(thing)
         rows.append(f"| `{full}{signature(thing)}` | {told} |")

@@ -22,7 +22,7 @@ PACKAGE = Path(guv.__file__).parent
 LAYERS = (
     ("guv", "guv.__main__"),
     ("guv.debug", "guv.testing"),  # look into everything
-    ("guv.wsgi", "guv.websocket", "guv.server", "guv._proxy", "guv.support", "guv.patcher", "guv.backdoor", "guv.lock"),
+    ("guv.wsgi", "guv.websocket", "guv.server", "guv.support", "guv.patcher", "guv.backdoor", "guv.lock"),
     ("guv.green", "guv.resolver", "guv.fileobject"),
     (
         "guv.event", "guv.semaphore", "guv.queue", "guv.timeout", "guv.greenpool", "guv.greenthread", "guv.tpool",

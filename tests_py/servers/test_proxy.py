@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import guv
-from guv._proxy import header_size, parse_header
 from guv.server import Server
+from guv.server._proxy import header_size, parse_header
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 V4 = bytes([1, 2, 3, 4, 127, 0, 0, 1, 0x30, 0x39, 0, 80])

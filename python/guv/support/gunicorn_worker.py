@@ -29,6 +29,7 @@ from ..patcher._plan import GROUPS
 from ..server import Server
 from ..timeout import Timeout
 from ..wsgi import ALREADY_HANDLED
+from ..wsgi._handler import FIRST_WORDS
 
 for _names in GROUPS.values():
     for _name in _names:  # what the workers patch with is loaded once, by the master
@@ -36,7 +37,6 @@ for _names in GROUPS.values():
 
 _BEAT = 1.0  # seconds between two signs of life to the master, at most
 _NEVER = float("inf")
-_FIRST_WORDS = 1.0  # seconds that a new connection has for its first request when the worker stops
 _LAST_WORDS = 1.0  # seconds that killed requests have for their cleaning up
 
 
@@ -111,7 +111,7 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
         """
         for waiter, (client, deadline) in list(self.waiting.items()):
             if now is None and waiter in self.fresh:
-                self.waiting[waiter] = client, min(deadline, _originals.monotonic() + _FIRST_WORDS)
+                self.waiting[waiter] = client, min(deadline, _originals.monotonic() + FIRST_WORDS)
             elif now is None or now >= deadline:
                 try:
                     _originals.RawSocket.shutdown(client, _originals.SHUT_RD)  # under TLS too

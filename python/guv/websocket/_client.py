@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from .. import server
 from ..green._greentls import green_context
+from ..wsgi._head import tokens
 from ._connection import MAX_MESSAGE, RFC6455WebSocket
 from ._errors import ProtocolError
-from ._handshake import VERSION, accept_token, finish_deflate, offer_deflate, tokens
+from ._handshake import VERSION, accept_token, finish_deflate, offer_deflate
 
 _LARGEST_HEAD = 65536
 _PORTS = {"ws": 80, "wss": 443}

@@ -10,6 +10,7 @@ from typing import Any
 
 from wsproto.extensions import PerMessageDeflate
 
+from ..wsgi._head import tokens
 from ._errors import BadRequest, ProtocolError
 
 VERSION = "13"
@@ -23,11 +24,6 @@ _SMALLEST_WINDOW = 9  # zlib does not do raw deflate with a window of 8 bits
 def accept_token(key: str) -> str:
     """What Sec-WebSocket-Accept says to a key."""
     return base64.b64encode(hashlib.sha1((key + _GUID).encode("ascii"), usedforsecurity=False).digest()).decode("ascii")
-
-
-def tokens(field: str) -> list[str]:
-    """The elements of a comma-separated header field, in lower case."""
-    return [token for token in (part.strip().lower() for part in field.split(",")) if token]
 
 
 def check_request(environ: dict[str, Any]) -> str:
@@ -82,7 +78,7 @@ def accept_deflate(field: str) -> tuple[PerMessageDeflate, str] | None:
                 answer.append(f"server_max_window_bits={server_bits}")
         except ProtocolError:
             continue
-        extension._enabled = True
+        extension._enabled = True  # what its accept() does, which takes offers that RFC 7692 refuses
         return extension, "; ".join(answer)
     return None
 

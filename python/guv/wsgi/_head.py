@@ -91,8 +91,8 @@ def parse_head(head: bytes, environ: Environ, limits: Limits) -> tuple[bool, int
     keep = is_11
     connection = environ.get("HTTP_CONNECTION")
     if connection is not None:
-        tokens = [token.strip(" \t") for token in connection.lower().split(",")]
-        keep = "close" not in tokens and (is_11 or "keep-alive" in tokens)
+        options = tokens(connection)
+        keep = "close" not in options and (is_11 or "keep-alive" in options)
     if "HTTP_TRANSFER_ENCODING" in environ:
         _check_transfer_encoding(environ, is_11)
         return is_11, CHUNKED, keep
@@ -177,6 +177,11 @@ def content_length(sent: str, limits: Limits) -> int:
     return length
 
 
+def tokens(value: str) -> list[str]:
+    """The elements of a field value that is a list, in lower case."""
+    return [token.strip(" \t") for token in value.lower().split(",")]
+
+
 def split_field(line: str) -> tuple[str, str]:
     """A field line (of trailers) as name and value; raises `BadRequest`."""
     name, colon, value = line.partition(":")
@@ -239,7 +244,7 @@ def _check_transfer_encoding(environ: Environ, is_11: bool) -> None:
         raise BadRequest("Content-Length and Transfer-Encoding exclude each other")
     if not is_11:
         raise BadRequest("Transfer-Encoding is unknown to HTTP/1.0")
-    codings = [coding.strip(" \t") for coding in environ["HTTP_TRANSFER_ENCODING"].lower().split(",")]
+    codings = tokens(environ["HTTP_TRANSFER_ENCODING"])
     if codings[-1] != "chunked" or codings.count("chunked") != 1:
         raise BadRequest("the length of the body is unknown: Transfer-Encoding does not end in one chunked")
     if len(codings) > 1:

@@ -6,7 +6,7 @@ import socket
 import struct
 from typing import Any
 
-from .green import socket as green
+from ..green import socket as green
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _LONGEST_LINE = 107
