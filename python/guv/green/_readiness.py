@@ -26,6 +26,10 @@ Found = TypeVar("Found")
 #: interpreter's switch interval: threads would be preempted after that time.
 FAIR = 5_000_000
 
+#: Looks at something that are fair together: a single one does not switch.
+POLLS = 50
+
+_polls = 0
 _yielded = 0  # when such a program yielded last
 
 
@@ -151,3 +155,12 @@ def be_fair() -> None:
         if current is not hub_of(current):
             gyield()
         _yielded = monotonic_ns()
+
+
+def note_poll() -> None:
+    """As `be_fair`, for calls that programs also make where they do not poll: it takes many of them to yield."""
+    global _polls
+    _polls += 1
+    if _polls >= POLLS:
+        _polls = 0
+        be_fair()

@@ -21,7 +21,7 @@ from .._originals import get_ident as native_ident
 from .._rebind import PerClass
 from ..hubs.turn import Turn
 from ..hubs.waiting import NOTHING, WOKEN, Note, await_note, leave_note, resume, wake_one, withdraw
-from ._readiness import be_fair
+from ._readiness import note_poll
 from .lock import check_timeout, lock
 
 
@@ -271,7 +271,7 @@ def make_get(original: Any) -> Any:
                 if mutex._waiters and mutex._bit.acquire(False):
                     mutex.release()
         if not block:
-            _note_poll()
+            note_poll()
         return original(self, block, timeout)
 
     return _named(get, "queue.Queue.get")
@@ -325,18 +325,15 @@ def class_of(method: Any) -> tuple[type, bool]:
     return found, hasattr(found, "shutdown")
 
 
-#: A thread that polls a queue in a loop until another has filled it lets the others run; one look does not switch.
-POLLS = 50
+def make_look(original: Any) -> Any:
+    """`Queue.empty` or `Queue.qsize`, for the class that has `original`."""
 
-_polls = 0
+    def look(self: Any) -> Any:
+        note_poll()
+        return original(self)
 
-
-def _note_poll() -> None:
-    global _polls
-    _polls += 1
-    if _polls >= POLLS:
-        _polls = 0
-        be_fair()
+    look.__doc__ = original.__doc__
+    return _named(look, f"queue.{original.__qualname__}")
 
 
 def _wait_outside(mutex: Any, waiters: Any) -> None:
@@ -384,4 +381,6 @@ THREADING.append(("threading", "Semaphore.__enter__", semaphore_acquire))
 QUEUE: list[tuple[str, str, Any]] = [
     ("queue", "Queue.put", PerClass(make_put)),
     ("queue", "Queue.get", PerClass(make_get)),
+    ("queue", "Queue.empty", PerClass(make_look)),
+    ("queue", "Queue.qsize", PerClass(make_look)),
 ]

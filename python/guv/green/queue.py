@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from .._originals import monotonic_ns
 from ..hubs.waiting import NOTHING, Note, await_note, leave_note, wake_one, withdraw
 from . import names_of, primitives
-from ._readiness import be_fair
+from ._readiness import be_fair, note_poll
 from .lock import check_timeout
 
 
@@ -54,11 +54,15 @@ class SimpleQueue:
         while True:
             try:
                 item = self._items.popleft()
+                # a worker that always finds work must not keep the others from running
                 if block:
-                    be_fair()  # a worker that always finds work must not keep the others from running
+                    be_fair()
+                else:
+                    note_poll()
                 return item
             except IndexError:
                 if not block:
+                    note_poll()
                     raise Empty from None
             if not self._await_item(deadline):
                 raise Empty
@@ -85,15 +89,17 @@ class SimpleQueue:
         self.put(item)
 
     def get_nowait(self) -> Any:
-        """Remove and return an item, or raise `Empty`. Never yields."""
+        """Remove and return an item, or raise `Empty`. Yields only where it is called in a loop without an end."""
         return self.get(False)
 
     def empty(self) -> bool:
-        """Whether there are no items now."""
+        """Whether there are no items now. Yields as `get_nowait`."""
+        note_poll()
         return not self._items
 
     def qsize(self) -> int:
-        """How many items there are now."""
+        """How many items there are now. Yields as `get_nowait`."""
+        note_poll()
         return len(self._items)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
