@@ -129,7 +129,7 @@ def test_import_patched_gives_a_private_green_copy(script: Script) -> None:
 
         names = {"kept": 1}
         patcher.inject("sched", names)
-        assert names["kept"] == 1 and names["time"].sleep.func is time.sleep
+        assert names["kept"] == 1 and names["time"].sleep.__func__ is time.sleep
         assert names["scheduler"] is not sched.scheduler
 
         stand_in = types.ModuleType("time")
