@@ -30,8 +30,8 @@ from typing import Any, Final, TypeVar
 from greenlet import getcurrent
 
 from ._originals import RLock, allocate_lock, get_ident, monotonic_ns, start_new_thread, thread_local
-from .hubs.abc import own_threads
 from .hubs.current import hub_of
+from .hubs.deadlock import own_threads
 from .hubs.native import run_native
 from .hubs.switch import unpark, wake
 

@@ -130,7 +130,7 @@ assert _socket.getaddrinfo.__class__ is before, _socket.getaddrinfo
 PROGRAM = """
 import sys, time
 assert __import__("__main__").__dict__ is globals()
-print(__name__, sys.argv[1:], time.sleep.func.__code__.co_filename[-13:], flush=True)
+print(__name__, sys.argv[1:], time.sleep.__wrapped__.__code__.co_filename[-13:], flush=True)
 def fail():
     raise ValueError("it is the program's")
 if sys.argv[1] == "exit":

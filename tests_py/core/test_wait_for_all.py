@@ -31,6 +31,15 @@ def test_wait_withoutObjects_returnsWhenTimersAndGreenletsHaveEnded() -> None:
     assert guv.wait()
 
 
+def test_wait_withoutObjects_isNotKeptByTheLimitOfAWaitThatEndedInTime() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"x")
+    trampoline(reader, guv.const.READ, timeout=600)
+    assert guv.wait(timeout=60)
+    os.close(reader)
+    os.close(writer)
+
+
 def test_wait_withoutObjects_isNotKeptByThoseWhomNothingCanWake() -> None:
     queue: Queue[int] = Queue()
     stuck = guv.spawn(queue.get)

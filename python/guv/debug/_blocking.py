@@ -36,7 +36,8 @@ from .._originals import (
     start_new_thread,
 )
 from ..hubs import current, fork
-from ..hubs.abc import AbstractHub, own_threads
+from ..hubs.abc import AbstractHub
+from ..hubs.deadlock import own_threads
 from ._stacks import name_of, root_of, stack_of
 
 _RECORD = struct.Struct("=qq")  # hub's number, when the block began; as pyext/watchdog.go writes it

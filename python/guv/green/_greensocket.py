@@ -6,6 +6,7 @@ import socket as _stdlib
 from typing import Any
 
 from . import socket as green
+from ._transfer import recv
 
 
 class GreenSocket(_stdlib.socket):
@@ -37,6 +38,6 @@ def make_green_always(sock: _stdlib.socket) -> GreenSocket:
 
 def make_green(sock: _stdlib.socket) -> _stdlib.socket:
     """`sock` if its methods yield already, else a `GreenSocket` in its place; `sock` is then closed."""
-    if type(sock).recv is green.recv or type(sock) is not _stdlib.socket:  # type: ignore[comparison-overlap]
+    if type(sock).recv is recv or type(sock) is not _stdlib.socket:  # type: ignore[comparison-overlap]
         return sock
     return make_green_always(sock)

@@ -30,9 +30,10 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from .._originals import get_ident, monotonic_ns, thread_count
+from .._originals import get_ident, monotonic_ns
 from ..const import READ, WRITE
-from ..exceptions import DeadlockError, HubClosedError, WrongThreadError
+from ..exceptions import HubClosedError, WrongThreadError
+from .deadlock import settle_deadlock
 from .descriptor import Crowd, Descriptor, OwnDescriptor
 from .listener import AbstractListener as AbstractListener
 from .timer import AbstractTimer as AbstractTimer
@@ -74,11 +75,6 @@ EVENTFD = "anon_inode:[eventfd]"
 
 #: Exceptions that end the program; they are raised in the main greenlet.
 SYSTEM_ERRORS = (KeyboardInterrupt, SystemExit, SystemError)
-
-
-#: How many native threads guv itself has, from each part that starts some. They only work for greenlets,
-#: whom `AbstractHub.jobs` counts; every other thread might wake a hub.
-own_threads: list[Callable[[], int]] = []
 
 
 _new_timer: Any = object.__new__
@@ -312,7 +308,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
                 self.poll(DEADLOCK_PATIENCE)
                 if not ready and not self.calls:
                     suspicious = False  # only what the loop reports could change the verdict
-                    self._check_deadlock()
+                    settle_deadlock(self)
             else:
                 self.poll(-1)
 
@@ -568,29 +564,6 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         if not self.main.dead:  # it can be, in a forked child
             self.calls.append(partial(self.main.throw, error))
 
-    def _check_deadlock(self) -> None:
-        """Nobody is ready. If nothing will make anybody so, go on with those who wait for just that; else raise in main
-        if it waits on guv's own primitive in vain."""
-        if (
-            len(self.timers) - len(self.free) > sum(note[2] for note in self.last)
-            or self.fresh or self.lookups or self.jobs or self.mail
-            or any(d.awaited() for d in self.fds.values())
-        ):  # fmt: skip
-            return
-        if self.last:
-            from .waiting import wake_one
-
-            while wake_one(self.last):
-                pass
-            return
-        if _foreign_threads():
-            return
-        from .deadlock import describe, handlers_may_help
-
-        if not handlers_may_help():
-            waits, self.main_waits = self.main_waits, None
-            self.throw_main(DeadlockError(describe(self, waits)))
-
 
 def _nothing() -> None:
     """A callback for readiness that nobody is interested in."""
@@ -599,7 +572,3 @@ def _nothing() -> None:
 def current_thread_is(hub: AbstractHub) -> bool:
     """Whether `hub` is that of the calling thread."""
     return get_ident() == hub.thread
-
-
-def _foreign_threads() -> bool:
-    return thread_count() > sum(count() for count in own_threads)

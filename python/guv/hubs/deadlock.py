@@ -1,6 +1,6 @@
-"""What to say, and whether to say it, when nothing can wake the main greenlet any more.
+"""Deadlock: whether nothing can wake the main greenlet any more, and what to say then.
 
-Used once, at the moment of a deadlock (and by `guv.debug`): it walks all objects of the process, which takes
+The message is made once, at that moment (and for `guv.debug`): that walks all objects of the process, which takes
 milliseconds. Nothing here yields.
 """
 
@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from greenlet import getcurrent, greenlet
+
+from .._originals import thread_count
+from ..exceptions import DeadlockError
+from .patience import Patience
 
 if TYPE_CHECKING:
     from .abc import AbstractHub
@@ -20,11 +26,42 @@ if TYPE_CHECKING:
 #: Set through `guv.debug.deadlock_detection`.
 rule: bool | None = None
 
+#: How many native threads guv itself has, from each part that starts some. They only work for greenlets, whom
+#: `AbstractHub.jobs` counts; every other thread might wake a hub.
+own_threads: list[Callable[[], int]] = []
+
 #: How many waiting greenlets a message names.
 NAMED = 10
 
 #: Functions that greenlets begin with: of no interest to the reader.
 _BODIES = ("run", "_run")
+
+
+def settle_deadlock(hub: AbstractHub) -> None:
+    """Nobody is ready. If nothing will make anybody so, go on with those who wait for just that; else raise
+    `DeadlockError` in the main greenlet if it waits on guv's own primitive in vain."""
+    limits = sum(note[2] for note in hub.last)  # timers that only end such a wait
+    if (
+        len(list(islice(live_timers(hub), limits + 1))) > limits
+        or hub.fresh or hub.lookups or hub.jobs or hub.mail
+        or any(d.awaited() for d in hub.fds.values())
+    ):  # fmt: skip
+        return
+    if hub.last:
+        from .waiting import wake_one
+
+        while wake_one(hub.last):
+            pass
+    elif thread_count() <= sum(count() for count in own_threads) and not handlers_may_help():
+        waits, hub.main_waits = hub.main_waits, None
+        hub.throw_main(DeadlockError(describe(hub, waits)))
+
+
+def live_timers(hub: AbstractHub) -> Iterator[object]:
+    """What the timers of `hub` will wake or call; not those that a wait which ended in time has left for the next."""
+    for entry in hub.timers:
+        if entry is not None and not (entry.__class__ is Patience and entry.waiter is None):
+            yield entry
 
 
 def handlers_may_help() -> bool:

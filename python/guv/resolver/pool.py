@@ -14,7 +14,8 @@ from typing import Any
 
 from .._originals import allocate_lock, start_new_thread
 from ..exceptions import HubClosedError
-from ..hubs.abc import AbstractHub, own_threads
+from ..hubs.abc import AbstractHub
+from ..hubs.deadlock import own_threads
 from .ask import BEGUN, QUEUED, WITHDRAWN
 
 #: Threads at most. A name server that does not answer holds one for up to half a minute.

@@ -6,7 +6,7 @@ import socket
 import struct
 from typing import Any
 
-from ..green import socket as green
+from ..green._transfer import recv
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _LONGEST_LINE = 107
@@ -21,12 +21,12 @@ def read_header(sock: Any) -> tuple[str, int] | None:
     """
     data = b""
     while True:
-        seen = green.recv(sock, _LONGEST_HEADER - len(data), socket.MSG_PEEK)
+        seen = recv(sock, _LONGEST_HEADER - len(data), socket.MSG_PEEK)
         if not seen:
             raise ConnectionError("the connection ended within the PROXY header")
         size = header_size(data + seen)
         wanted = len(data) + len(seen) if size is None else size
-        data += green.recv(sock, wanted - len(data))
+        data += recv(sock, wanted - len(data))
         if size is not None and len(data) == size:
             return parse_header(data)
 

@@ -13,7 +13,7 @@ from greenlet import getcurrent, greenlet
 from ..debug import _spawns
 from ..debug._stacks import GreenletState, greenlet_stacks, living_greenlets, root_of
 from ..hubs.current import get_hub
-from ..hubs.patience import Patience
+from ..hubs.deadlock import live_timers
 from ._blocked import wait_all_blocked
 
 
@@ -27,10 +27,9 @@ class _Belongings:
 
 
 def _timers() -> list[object]:
-    """What the timers of the hub are for; not those that a wait in time has left behind for the next one."""
+    """What the timers of the hub are for."""
     hub = get_hub()
-    set_ones = [e for e in hub.timers if e is not None and not (isinstance(e, Patience) and e.waiter is None)]
-    return [*set_ones, *(t for t in hub.fresh if t.deadline)]
+    return [*live_timers(hub), *(t for t in hub.fresh if t.deadline)]
 
 
 def open_descriptors() -> dict[int, str]:

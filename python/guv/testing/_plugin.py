@@ -22,9 +22,9 @@ from .._originals import allocate_lock, get_ident, monotonic_ns, start_new_threa
 from ..debug._stacks import greenlet_stacks, living_greenlets, root_of
 from ..greenthread import kill
 from ..hubs import fork
-from ..hubs.abc import AbstractHub, own_threads
+from ..hubs.abc import AbstractHub
 from ..hubs.current import all_hubs, current_hub, drop_hub, get_hub
-from ..hubs.deadlock import waits_for
+from ..hubs.deadlock import own_threads, waits_for
 from ._blocked import wait_all_blocked
 from ._clock import MockClock
 from ._leaks import leak_check

@@ -7,6 +7,7 @@ import ssl
 from typing import Any, Protocol
 
 from ..green import socket as green
+from ..green._transfer import recv, sendall
 
 
 class Transport(Protocol):
@@ -27,8 +28,8 @@ class Transport(Protocol):
 
 class _Plain:
     is_tls = False
-    receive = staticmethod(green.recv)
-    send = staticmethod(green.sendall)
+    receive = staticmethod(recv)
+    send = staticmethod(sendall)
     set_timeout = staticmethod(green.settimeout)
     close = staticmethod(green.close)
 
