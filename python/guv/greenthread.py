@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 from greenlet import GreenletExit, getcurrent, greenlet
 from greenlet import error as NotSwitchable
 
-from ._originals import monotonic_ns
+from ._originals import get_ident, monotonic_ns
 from .exceptions import HubClosedError, WrongThreadError
 from .hubs.abc import SYSTEM_ERRORS, AbstractHub
 from .hubs.current import get_hub, hub_of
@@ -288,6 +288,18 @@ class GreenThread(greenlet, Generic[T]):
 
     # ---- ending it
 
+    def throw(self, *throw_args: Any) -> Any:
+        """As `greenlet.throw`: raise `throw_args` (default: GreenletExit) in it at once. Yields.
+
+        Raises `WrongThreadError` in another thread; `kill` works there.
+        """
+        try:
+            return greenlet.throw(self, *throw_args)
+        except NotSwitchable as error:
+            if self.dead or self.hub.thread == get_ident():
+                raise
+            raise _elsewhere(self) from error
+
     def kill(self, *throw_args: Any) -> None:
         """See `kill`."""
         kill(self, *throw_args)
@@ -402,7 +414,7 @@ def kill(g: greenlet, *throw_args: Any) -> None:
         g.throw(*throw_args)
     except NotSwitchable as error:
         unpark(hub, current)
-        raise WrongThreadError(f"{g!r} can't be killed here: it belongs to another thread") from error
+        raise _elsewhere(g) from error
 
 
 def cancel(g: greenlet, *throw_args: Any) -> None:
@@ -412,13 +424,23 @@ def cancel(g: greenlet, *throw_args: Any) -> None:
 
 
 def throw(g: greenlet, *throw_args: Any) -> None:
-    """`kill` as a callback in the hub of `g` does it."""
+    """`kill` as a callback in the hub of `g` does it. Raises `WrongThreadError` in another thread."""
     if g:
         shield = getattr(g, "shield", None)
         if shield is None or not shield.holds(_exception(throw_args)):
-            g.throw(*throw_args)
+            try:
+                g.throw(*throw_args)
+            except NotSwitchable as error:
+                raise _elsewhere(g) from error
     elif not g.dead:
         _end_unstarted(g, throw_args)
+
+
+def _elsewhere(g: greenlet) -> WrongThreadError:
+    return WrongThreadError(
+        f"{g!r} belongs to another thread, nothing can be raised in it here: let a call there do it "
+        f"(hub.call_soon_threadsafe), or guv.kill, if it was made by guv.spawn or has waited once"
+    )
 
 
 def _exception(throw_args: tuple[Any, ...]) -> BaseException:

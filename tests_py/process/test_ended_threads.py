@@ -86,8 +86,11 @@ def test_hub_usedInAnotherThread_raisesWrongThreadError(script: Any) -> None:
     import pickle
     from greenlet import error as greenlet_error
     from guv.exceptions import WrongThreadError
+    from functools import partial
+    from guv.greenthread import throw
     hub = get_hub()
     parked = guv.spawn_n(guv.sleep, 99)      # a plain greenlet
+    thread, timer = guv.spawn(guv.sleep, 99), hub.schedule_call_global(99, print)
     guv.sleep(.001)
     r, w = os.pipe()
     def misuse():
@@ -97,11 +100,13 @@ def test_hub_usedInAnotherThread_raisesWrongThreadError(script: Any) -> None:
             error = raises(WrongThreadError, *attempt)
             assert "call_soon_threadsafe" in str(error) and isinstance(error, RuntimeError)
         assert "different thread" in str(raises(greenlet_error, parked.switch))
+        for attempt in thread.throw, timer.cancel, partial(throw, thread), partial(throw, parked):
+            assert "call_soon_threadsafe" in str(raises(WrongThreadError, attempt)), attempt
         del parked.hub
         assert "another thread" in str(raises(WrongThreadError, guv.kill, parked))
         guv.sleep(.001)                      # this thread's hub is none the worse
     in_thread(misuse)
-    assert not parked.dead
+    assert not parked.dead and not thread.dead and timer.pending
     guv.sleep(.001)
     assert str(pickle.loads(pickle.dumps(WrongThreadError("here")))) == "here"
     """

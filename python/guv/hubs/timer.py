@@ -6,6 +6,9 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .._originals import get_ident
+from ..exceptions import WrongThreadError
+
 if TYPE_CHECKING:
     from .abc import AbstractHub
 
@@ -17,7 +20,10 @@ class AbstractTimer(metaclass=ABCMeta):
 
     @abstractmethod
     def cancel(self) -> None:
-        """Forget the call, unless it has been made. Never yields; may be repeated."""
+        """Forget the call, unless it has been made. Never yields; may be repeated.
+
+        Raises `WrongThreadError` in another thread than that of its hub.
+        """
 
 
 class Timer(AbstractTimer):
@@ -37,8 +43,14 @@ class Timer(AbstractTimer):
 
     def cancel(self) -> None:
         if self.call is not None:
+            hub = self.hub
+            if hub.thread != get_ident() and not hub.closed:
+                raise WrongThreadError(
+                    f"a timer of the hub of thread {hub.thread} was cancelled in thread {get_ident()}; "
+                    f"have it done there: hub.call_soon_threadsafe(timer.cancel)"
+                )
             self.call = None
-            self.hub.withdraw_timer(self)
+            hub.withdraw_timer(self)
 
     def __call__(self) -> None:
         """The hub's way to make the call."""
