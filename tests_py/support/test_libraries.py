@@ -423,3 +423,42 @@ def test_blocking_functions_of_a_module_run_in_native_threads(program: Program) 
         )
         == "True\n"
     )
+
+
+def test_watchfiles_sees_what_another_greenlet_writes(program: Program) -> None:
+    assert (
+        program(
+            "watchfiles",
+            """
+        import asyncio, pathlib, watchfiles
+        folder = pathlib.Path("watched")
+        folder.mkdir()
+        def names(changes):
+            return sorted({pathlib.Path(path).name for _, path in changes})
+        def write_until_seen(name):
+            while not seen.wait(0.1):       # the watch may begin after the first
+                (folder / name).write_text("x")
+        def watch(name, changes):
+            seen.clear()
+            writer = threading.Thread(target=write_until_seen, args=(name,))
+            writer.start()
+            print(names(changes()))
+            seen.set()
+            writer.join()
+        seen = threading.Event()
+        watch("a", lambda: next(watchfiles.watch(folder)))
+        async def first():
+            async for changes in watchfiles.awatch(folder):
+                return changes
+        watch("b", lambda: asyncio.run(first()))
+        watching = guv.spawn(lambda: list(watchfiles.watch(folder)))
+        guv.sleep(0.1)
+        watching.kill()                     # ends, though its watch would go on
+        try:
+            watching.wait()
+        except BaseException as error:
+            print(type(error).__name__)
+        """,
+        )
+        == "['a']\n['b']\nGreenletExit\n"
+    )

@@ -43,6 +43,7 @@ SUPPORTED: Final = {
     "uvloop": "guv.support.uvloop",
     "sqlite3": "guv.support.sqlite3",
     "cassandra": "guv.support.cassandra",
+    "watchfiles": "guv.support.watchfiles",
 }
 
 _states: dict[str, str] = {}
