@@ -34,15 +34,35 @@ _pwritev = os.pwritev
 _NOWAIT: Final = os.RWF_NOWAIT
 
 
+#: A poll object for each descriptor and event asked about. It holds two numbers and nothing of the file's, so it serves
+#: whatever has that descriptor. Making one costs twice as much as asking.
+_polls: dict[tuple[int, int], Any] = {}
+_MOST_POLLS = 4096
+
+
+def _is_ready(fd: Any, event: int) -> bool:
+    asked = _polls.get((fd, event)) if fd.__class__ is int else None
+    if asked is not None:
+        try:
+            return bool(asked.poll(0))
+        except RuntimeError:  # another thread asks this very moment
+            pass
+    asked = poll()
+    asked.register(fd, event)
+    if fd.__class__ is int:
+        if len(_polls) >= _MOST_POLLS:
+            _polls.clear()
+        _polls[fd, event] = asked
+    return bool(asked.poll(0))
+
+
 def would_block(fd: Any, event: int) -> bool:
     """Whether a call on `fd` for `event` (POLLIN, POLLOUT) would block the thread now.
 
     False too for what is no open descriptor: the real call has the right error for it.
     """
-    asked = poll()
     try:
-        asked.register(fd, event)
-        if asked.poll(0):
+        if _is_ready(fd, event):
             return False
         flags = fcntl(fd, F_GETFL)
         # an end that is not open for this never gets ready, but fails at once
