@@ -91,9 +91,10 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
 
     def make_server(self, wrapper: Any) -> Server:
         """The server of one of gunicorn's listening sockets."""
+        listener = _Listener(wrapper)
 
         def connected(client: Any, address: Any) -> None:
-            self.handle(wrapper, client, address)
+            self.handle(listener, client, address)
 
         return Server(
             getattr(wrapper, "sock", wrapper),
@@ -192,6 +193,20 @@ class GuvWorker(AsyncWorker):  # type: ignore[misc]
     def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
         """SIGUSR1: reopen the log files."""
         spawn(super().handle_usr1, sig, frame)
+
+
+class _Listener:
+    """A listening socket whose name is known even when it is closed: connections accepted before that ask for it."""
+
+    def __init__(self, wrapper: Any) -> None:
+        self._wrapper = wrapper
+        self._name = wrapper.getsockname()
+
+    def getsockname(self) -> Any:
+        return self._name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wrapper, name)
 
 
 class _Idleness:
