@@ -8,8 +8,7 @@ Who waits leaves a note, as `guv.hubs.waiting` has it; whose note was served own
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import MethodType, TracebackType
+from types import TracebackType
 from typing import Any, NoReturn
 
 from .._originals import allocate_lock as native_lock
@@ -136,19 +135,14 @@ class lock:
                 return
 
 
-def _allocate(kind: type[lock]) -> lock:
+def allocate_lock() -> lock:
     """Make a lock, free at first. Never yields."""
-    made: lock = _new(kind)  # type: ignore[arg-type]
+    made: lock = _new(lock)
     made._bit = native_lock()
     made._waiters = []
     return made
 
 
-_new = object.__new__
+_new: Any = object.__new__
 _bit_like = native_lock()  # tells what the native type does when it is called
-lock.__module__ = _allocate.__module__ = "_thread"
-_allocate.__name__ = _allocate.__qualname__ = "allocate_lock"
-
-# The native function does not bind when it is an attribute of a class (werkzeug: ``lock_class = Lock``), and a method
-# that is bound already does not either.
-allocate_lock: Callable[[], lock] = MethodType(_allocate, lock)
+lock.__module__ = "_thread"

@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -282,8 +283,15 @@ def test_missing_encoding_is_warned_of_where_open_is_called(tmp_path):
     assert "program.py:3: EncodingWarning" in told.stderr
 
 
-def test_open_is_pickled_by_its_name():
-    assert pickle.loads(pickle.dumps(open)) is open is io.open
+@pytest.mark.parametrize("function", [open, time.sleep, os.read, threading.Lock, threading.RLock])
+def test_function_is_pickled_by_its_name(function):  # as multiprocessing does, for a manager in a fresh process
+    pickled = pickle.dumps(function)
+    assert pickle.loads(pickled) is function
+    assert b"guv" not in pickled
+
+
+def test_open_is_one_function():
+    assert open is io.open
 
 
 def test_fifo_is_opened_when_its_other_end_is(tmp_path, blocked):
