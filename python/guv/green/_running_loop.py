@@ -3,6 +3,9 @@
 asyncio keeps it in C. Once a greenlet is seen to run a loop, a trace function of `greenlet` saves and
 restores it at each switch; when the last of them has ended the trace function goes. Programs
 without a loop pay nothing, and asyncio is not imported for them.
+
+Greenlets that a program makes itself, below one of ours, are parts of that one: they share its loop, as they would in a
+thread. Playwright runs its loop in one of them and sets what runs in the other.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any
 from greenlet import getcurrent, gettrace, greenlet, settrace
 
 from .._originals import thread_local
+from ..hubs.abc import AbstractHub
 
 _get: Callable[[], Any] | None = None
 _set: Callable[[Any], None]
@@ -23,7 +27,7 @@ class _Thread(thread_local):
     """What is known in one thread of the operating system."""
 
     def __init__(self) -> None:
-        self.loops: dict[greenlet, Any] = {}  # greenlet -> the loop that it runs
+        self.loops: dict[greenlet, Any] = {}  # greenlet, one that stands for a thread -> the loop that it runs
         self.before: Any = None  # the trace function that was there
 
 
@@ -47,7 +51,7 @@ def notice() -> None:
 def remember(loop: Any) -> None:
     """The current greenlet runs `loop`."""
     loops = _thread.loops
-    current = getcurrent()
+    current = _owner(getcurrent())
     if current not in loops:
         if not loops:
             _thread.before = gettrace()
@@ -55,12 +59,24 @@ def remember(loop: Any) -> None:
         loops[current] = loop
 
 
+def _owner(g: greenlet) -> greenlet:
+    """The greenlet that stands for a thread and that `g` is a part of: the outermost below the hub."""
+    if isinstance(g, AbstractHub):
+        return g
+    parent = g.parent
+    while parent is not None and not isinstance(parent, AbstractHub):
+        g, parent = parent, parent.parent
+    return g
+
+
 def _trace(event: str, args: tuple[greenlet, greenlet]) -> None:
     """Called by `greenlet` after each switch."""
     before = _thread.before
     if before is not None:
         before(event, args)
-    origin, target = args
+    origin, target = map(_owner, args)
+    if origin is target:
+        return
     loops = _thread.loops
     running = _get()  # type: ignore[misc]
     if running is not None:

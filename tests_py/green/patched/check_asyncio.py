@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 
+import greenlet
 import pytest
 
 try:
@@ -132,3 +133,27 @@ def test_time_limits_and_cancellation_work():
         return await asyncio.gather(*(asyncio.sleep(0.001, i) for i in range(3)))
 
     assert asyncio.run(main()) == [0, 1, 2]
+
+
+def test_loop_run_in_a_greenlet_below_is_that_of_the_thread(task):
+    def run():
+        here = greenlet.getcurrent()
+        loop = asyncio.new_event_loop()
+
+        async def visit():
+            await asyncio.sleep(0.01)
+            here.switch(asyncio.get_running_loop())
+            await asyncio.sleep(0.01)
+
+        below = greenlet.greenlet(lambda: loop.run_until_complete(visit()))
+        assert below.switch() is loop
+        assert asyncio.get_running_loop() is loop
+        asyncio._set_running_loop(loop)  # as Playwright does
+        below.switch()
+        assert below.dead
+        assert asyncio._get_running_loop() is None
+        loop.close()
+
+    run()
+    for thread in [task(run) for _ in range(3)]:
+        thread.result()
