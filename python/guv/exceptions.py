@@ -6,11 +6,23 @@ Nothing here blocks, yields or imports the rest of the package.
 from __future__ import annotations
 
 import builtins
+import errno
 from collections.abc import Sequence
 from typing import Any, cast
 
 from greenlet import GreenletExit
 from greenlet import error as NotSwitchable
+
+#: What the original guv sorted errors of sockets by, on Linux; for programs that still ask.
+SYSTEM_ERROR = (KeyboardInterrupt, SystemExit, SystemError)
+SOCKET_BLOCKING = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOTCONN})
+SOCKET_CLOSED = frozenset({errno.ECONNRESET, errno.ESHUTDOWN, errno.EPIPE})
+CONNECT_ERR = frozenset({errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK})
+CONNECT_SUCCESS = frozenset({0, errno.EISCONN})
+BAD_SOCK = frozenset({errno.EBADF, errno.ECONNABORTED})
+BROKEN_SOCK = frozenset({errno.EPIPE, errno.ECONNRESET})
+ACCEPT_EXCEPTIONS = frozenset({OSError})
+ACCEPT_ERRNO = frozenset({errno.EPIPE, errno.EBADF, errno.ECONNRESET})
 
 
 class GuvError(Exception):
@@ -33,7 +45,11 @@ class DeadlockError(GuvError, RuntimeError):
     """Nothing can wake the main greenlet any more. The message names who waits for what."""
 
 
-class FileObjectClosed(OSError):
+class IOClosed(OSError):
+    """The original guv's name for a wait on a descriptor that was closed. guv raises a plain OSError(EBADF) there."""
+
+
+class FileObjectClosed(IOClosed):
     """A `guv.fileobject.SocketAdapter` was used after it was closed. Its errno is EBADF."""
 
 

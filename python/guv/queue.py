@@ -252,6 +252,10 @@ class LightQueue(Generic[T]):
         self._getters.append(note)
         return self._wait_to_get(hub, current, note, timeout)
 
+    def peek_nowait(self) -> T:
+        """`peek` without waiting."""
+        return self.peek(block=False)
+
     def _get_late(self, block: bool, timeout: float | None) -> T:
         """`get` from an empty queue that may have waiting putters (a channel), or does not wait."""
         while self._putters:

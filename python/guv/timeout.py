@@ -32,3 +32,8 @@ def with_timeout(
         return timeout_value  # type: ignore[no-any-return]
     finally:
         timeout.cancel()
+
+
+def is_timeout(error: object) -> bool:
+    """Whether an exception says that time ran out: a `Timeout`, or a TimeoutError such as sockets raise."""
+    return isinstance(error, (Timeout, TimeoutError))

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from guv import tpool
+from guv._originals import allocate_lock
+from guv.event import Event
 from guv.hubs import get_hub, use_hub
 from guv.hubs.abc import AbstractHub
 from guv.hubs.current import drop_hub
@@ -42,3 +45,35 @@ def any_hub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     drop_hub()
     sys.modules.pop("examples", None)
     sys.modules.pop(CUSTOM, None)
+
+
+@pytest.fixture
+def fresh_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`guv.tpool` without any thread yet."""
+    monkeypatch.setattr(tpool, "_pool", None)
+    yield
+    tpool.killall()
+
+
+class Gate:
+    """A function that stays in its thread until it is let go, and tells when it has begun."""
+
+    def __init__(self, hub: AbstractHub) -> None:
+        self.hub = hub
+        self.begun = Event()
+        self.lock = allocate_lock()
+        self.lock.acquire()
+
+    def __call__(self, result: object = None) -> object:
+        self.hub.call_soon_threadsafe(lambda: self.begun.ready() or self.begun.send())
+        self.lock.acquire()
+        self.lock.release()
+        return result
+
+    def open(self) -> None:
+        self.lock.release()
+
+
+@pytest.fixture
+def gate(hub: AbstractHub) -> Gate:
+    return Gate(hub)

@@ -23,7 +23,7 @@ LAYERS = (
     ("guv", "guv.__main__"),
     ("guv.debug", "guv.testing"),  # look into everything
     ("guv.wsgi", "guv.websocket", "guv.server", "guv.support", "guv.patcher", "guv.backdoor", "guv.lock"),
-    ("guv.green", "guv.resolver", "guv.fileobject"),
+    ("guv.green", "guv.resolver", "guv.fileobject", "guv.greenio"),
     (
         "guv.event", "guv.semaphore", "guv.queue", "guv.timeout", "guv.greenpool", "guv.greenthread", "guv.tpool",
         "guv.local", "guv.taskgroup", "guv.group", "guv.joining", "guv.pools", "guv.asyncio",

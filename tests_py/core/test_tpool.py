@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable, Iterator
-from concurrent import futures
 from typing import Any
 
 import pytest
@@ -13,44 +12,12 @@ import pytest
 import guv
 from guv import tpool
 from guv._originals import allocate_lock, get_ident, start_new_thread
-from guv.event import Event
 from guv.greenthread import GreenletExit
 from guv.hubs.abc import AbstractHub
 from guv.hubs.current import drop_hub
 
 Script = Callable[..., str]
-pytestmark = pytest.mark.usefixtures("hub")
-
-
-@pytest.fixture(autouse=True)
-def fresh_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(tpool, "_pool", None)
-    yield
-    tpool.killall()
-
-
-class Gate:
-    """A function that stays in its thread until it is let go, and tells when it has begun."""
-
-    def __init__(self, hub: AbstractHub) -> None:
-        self.hub = hub
-        self.begun = Event()
-        self.lock = allocate_lock()
-        self.lock.acquire()
-
-    def __call__(self, result: object = None) -> object:
-        self.hub.call_soon_threadsafe(lambda: self.begun.ready() or self.begun.send())
-        self.lock.acquire()
-        self.lock.release()
-        return result
-
-    def open(self) -> None:
-        self.lock.release()
-
-
-@pytest.fixture
-def gate(hub: AbstractHub) -> Gate:
-    return Gate(hub)
+pytestmark = pytest.mark.usefixtures("hub", "fresh_pool")
 
 
 def fail(error: BaseException) -> None:
@@ -60,7 +27,7 @@ def fail(error: BaseException) -> None:
 # ---- execute
 
 
-def test_execute_call_runsInAnotherThreadWhileOthersGoOn(gate: Gate) -> None:
+def test_execute_call_runsInAnotherThreadWhileOthersGoOn(gate: Any) -> None:
     caller = guv.spawn(tpool.execute, lambda *a, **k: (gate(), get_ident(), a, k), 1, b=2)
     gate.begun.wait()
     assert not caller.dead
@@ -86,7 +53,7 @@ def test_execute_contextOfTheCaller_isSeenAndNotChanged() -> None:
     assert variable.get() == 1
 
 
-def test_execute_moreCallsThanThreads_areMadeInOrderByThatMany(gate: Gate) -> None:
+def test_execute_moreCallsThanThreads_areMadeInOrderByThatMany(gate: Any) -> None:
     tpool.set_num_threads(2)
     order: list[int] = []
     held = [guv.spawn(tpool.execute, gate) for _ in range(2)]
@@ -103,7 +70,7 @@ def test_execute_moreCallsThanThreads_areMadeInOrderByThatMany(gate: Gate) -> No
     assert tpool._default_pool().threads == 2
 
 
-def test_execute_waiterKilledBeforeItsCallBegan_callIsNotMade(gate: Gate) -> None:
+def test_execute_waiterKilledBeforeItsCallBegan_callIsNotMade(gate: Any) -> None:
     tpool.set_num_threads(1)
     made: list[int] = []
     held = guv.spawn(tpool.execute, gate)
@@ -118,7 +85,7 @@ def test_execute_waiterKilledBeforeItsCallBegan_callIsNotMade(gate: Gate) -> Non
     assert made == [0, 2]
 
 
-def test_execute_waiterKilledOrTimedOutDuringItsCall_goesOnAtOnceAndThePoolIsIntact(gate: Gate) -> None:
+def test_execute_waiterKilledOrTimedOutDuringItsCall_goesOnAtOnceAndThePoolIsIntact(gate: Any) -> None:
     tpool.set_num_threads(2)
     first = guv.spawn(tpool.execute, gate)
     gate.begun.wait()
@@ -131,7 +98,7 @@ def test_execute_waiterKilledOrTimedOutDuringItsCall_goesOnAtOnceAndThePoolIsInt
     assert [tpool.execute(pow, 2, n) for n in range(9)] == [2**n for n in range(9)]
 
 
-def test_execute_resultAndKillInOneTurn_deliverOne(gate: Gate) -> None:
+def test_execute_resultAndKillInOneTurn_deliverOne(gate: Any) -> None:
     for _ in range(50):
         caller = guv.spawn(tpool.execute, int)
         guv.gyield()
@@ -182,7 +149,7 @@ def test_execute_fromHubsOfSeveralThreads_eachGetsItsOwn(hub_kind: str) -> None:
     assert got == {n: [n**exponent for exponent in range(20)] for n in (2, 3, 5)}
 
 
-def test_execute_hubIsGoneWhenTheCallEnds_disturbsNobody(gate: Gate) -> None:
+def test_execute_hubIsGoneWhenTheCallEnds_disturbsNobody(gate: Any) -> None:
     ended = allocate_lock()
     ended.acquire()
 
@@ -214,7 +181,7 @@ def test_threads_idle_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(threading.enumerate()) == before
 
 
-def test_killall_idleAndBusy_endWhenAllIsDone(gate: Gate) -> None:
+def test_killall_idleAndBusy_endWhenAllIsDone(gate: Any) -> None:
     tpool.set_num_threads(1)
     held, late = guv.spawn(tpool.execute, gate, 1), guv.spawn(tpool.execute, pow, 2, 3)
     gate.begun.wait()
@@ -228,7 +195,7 @@ def test_killall_idleAndBusy_endWhenAllIsDone(gate: Gate) -> None:
     assert tpool.execute(int) == 0
 
 
-def test_setNumThreads_moreWhileCallsWait_startsThreadsForThem(gate: Gate, hub: AbstractHub) -> None:
+def test_setNumThreads_moreWhileCallsWait_startsThreadsForThem(gate: Any, hub: AbstractHub) -> None:
     tpool.set_num_threads(1)
     held = guv.spawn(tpool.execute, gate)
     gate.begun.wait()
@@ -385,93 +352,6 @@ def test_proxy_generator_isAdvancedInThreads() -> None:
     assert get_ident() not in list(tpool.Proxy(idents()))
 
 
-# ---- ThreadPoolExecutor
-
-
-def test_executor_map_yieldsAndKeepsOrder() -> None:
-    ran: list[int] = []
-    guv.spawn(ran.append, 1)
-    with tpool.ThreadPoolExecutor(2, "squares") as executor:
-        assert list(executor.map(lambda n: n * n, range(10))) == [n * n for n in range(10)]
-        name = executor.submit(lambda: threading.current_thread().name).result()
-    assert name in ("squares_0", "squares_1")
-    assert ran == [1]
-    assert isinstance(executor, futures.Executor)
-
-
-def test_executor_future_keepsItsResultWhenAWaiterIsKilledOrTimesOut(gate: Gate) -> None:
-    executor = tpool.ThreadPoolExecutor(1)
-    future = executor.submit(gate, "kept")
-    gate.begun.wait()
-    killed = guv.spawn(future.result)
-    guv.gyield()
-    guv.gyield()
-    killed.kill()
-    with pytest.raises(futures.TimeoutError):
-        future.result(0.001)
-    with guv.Timeout(0.001, False):
-        future.result()
-    waiters = [guv.spawn(future.result) for _ in range(3)]
-    gate.open()
-    assert [waiter.wait() for waiter in waiters] == ["kept"] * 3
-    assert future.result() == "kept"
-
-
-def test_executor_exceptionCancelAndCallbacks_areAsTheStandardOnes(gate: Gate, hub: AbstractHub) -> None:
-    executor = tpool.ThreadPoolExecutor(1)
-    held = executor.submit(gate)
-    failing, cancelled = executor.submit(fail, KeyError("x")), executor.submit(int)
-    called: list[Any] = []
-    failing.add_done_callback(called.append)
-    assert cancelled.cancel()
-    gate.open()
-    held.result()
-    assert isinstance(failing.exception(), KeyError)
-    with pytest.raises(KeyError):
-        failing.result()
-    with pytest.raises(futures.CancelledError):
-        cancelled.result()
-    executor.shutdown()
-    assert called == [failing]
-    with pytest.raises(RuntimeError, match="after shutdown"):
-        executor.submit(int)
-
-
-def test_executor_shutdown_waitsOrCancels(gate: Gate) -> None:
-    executor = tpool.ThreadPoolExecutor(1)
-    held, queued = executor.submit(gate, 1), executor.submit(int)
-    gate.begun.wait()
-    executor.shutdown(wait=False, cancel_futures=True)
-    assert queued.cancelled()
-    ending = guv.spawn(executor.shutdown)
-    guv.gyield()
-    guv.gyield()
-    assert not ending.dead
-    gate.open()
-    ending.wait()
-    assert held.result() == 1
-    with guv.Timeout(20):
-        while executor._pool.threads:
-            guv.sleep(0.001)
-
-
-def test_executor_initializer_runsOncePerThreadAndItsFailureBreaksThePool() -> None:
-    made: list[int] = []
-    with tpool.ThreadPoolExecutor(1, initializer=made.append, initargs=(5,)) as executor:
-        list(executor.map(int, range(5)))
-    assert made == [5]
-    executor = tpool.ThreadPoolExecutor(1, initializer=fail, initargs=(KeyError("x"),))
-    with pytest.raises(futures.BrokenExecutor):
-        executor.submit(int).result()
-    with pytest.raises(futures.BrokenExecutor):
-        executor.submit(int)
-    for wrong in ({"max_workers": 0}, {"max_workers": -1}):
-        with pytest.raises(ValueError, match="greater than 0"):
-            tpool.ThreadPoolExecutor(**wrong)
-    with pytest.raises(TypeError, match="callable"):
-        tpool.ThreadPoolExecutor(initializer=5)  # type: ignore[arg-type]
-
-
 # ---- processes
 
 
@@ -519,13 +399,3 @@ def test_tpool_forkedChild_startsAfreshAndExits(script: Script) -> None:
     os.write(end[1], b"xx"); future.result(); other.wait()
     """
     script(code)
-
-
-def test_executor_endOfProgram_doesWhatWasSubmitted(script: Script) -> None:
-    code = """
-    import guv
-    from guv import tpool
-    from guv._originals import time_sleep
-    tpool.ThreadPoolExecutor(1).submit(lambda: (time_sleep(0.05), print("done")))
-    """
-    assert script(code) == "done\n"
