@@ -58,8 +58,8 @@ def like(old: Any, new: Any, module: str, name: str) -> Any:
 
 
 def resemble(new: Any, old: Any, module: str) -> None:
-    """Give `new`, a function or a class, the names and the text of `old`, unless it has them already; of our
-    annotations nothing is left."""
+    """Give `new`, a function or a class, the names and the text of `old`, if it has one, unless it has them already; of
+    our annotations nothing is left."""
     if isinstance(new, (MethodType, classmethod, staticmethod)):
         new = new.__func__
     if isinstance(new, FunctionType):
@@ -68,10 +68,10 @@ def resemble(new: Any, old: Any, module: str) -> None:
             new.__module__ = getattr(old, "__module__", None) or module
             new.__name__ = getattr(old, "__name__", new.__name__)
             new.__qualname__ = getattr(old, "__qualname__", new.__name__)
-            new.__doc__ = getattr(old, "__doc__", new.__doc__)
+            new.__doc__ = getattr(old, "__doc__", None) or new.__doc__
     elif isinstance(new, type) and isinstance(old, type) and not issubclass(new, old):
         new.__module__ = old.__module__
-        new.__doc__ = old.__doc__
+        new.__doc__ = old.__doc__ or new.__doc__  # `RLock` says nothing of itself before 3.13
         for name, method in list(vars(new).items()):
             original = getattr(old, name, None)
             if original is not None and not isinstance(method, type):
