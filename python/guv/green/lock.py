@@ -11,8 +11,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, NoReturn
 
+from greenlet import getcurrent
+
 from .._originals import allocate_lock as native_lock
-from ..hubs.waiting import NOTHING, await_note, leave_note, serve, withdraw
+from .._originals import get_ident
+from ..hubs.turn import Turn
+from ..hubs.waiting import NOTHING, await_note, leave_note, resume, serve, withdraw
 
 
 def check_timeout(blocking: bool, timeout: float) -> None:
@@ -107,14 +111,40 @@ class lock:
     def _wait(self, timeout: float) -> bool:
         """`acquire` of a lock that is held; -1 waits for ever."""
         waiters = self._waiters
-        note = leave_note(waiters)
+        current: Any = getcurrent()
+        hub = getattr(current, "hub", None)
+        if hub is None or current is hub or timeout != -1:
+            return self._wait_as_any_thread(timeout)
+        note = [current, NOTHING]  # `leave_note` and `park`, in place, because this is hot
+        waiters.append(note)
         if self._bit.acquire(False):  # another thread released it meanwhile
+            withdraw(waiters, note)
+            return True
+        ready = hub.ready
+        try:
+            while note[1] is NOTHING:
+                there = ready.popleft()
+                if there.__class__ is Turn:
+                    there = there.next()
+                there.switch()
+            note[0] = None
+            return True
+        except BaseException:
+            if not withdraw(waiters, note):  # it is ours by now, so the next one gets it
+                self.release()
+            raise
+
+    def _wait_as_any_thread(self, timeout: float) -> bool:
+        """`_wait` of a thread without a hub too, and with a timeout."""
+        waiters = self._waiters
+        note = leave_note(waiters)
+        if self._bit.acquire(False):
             withdraw(waiters, note)
             return True
         try:
             return await_note(waiters, note, None if timeout == -1 else timeout)
         except BaseException:
-            if note[1] is not NOTHING:  # it is ours by now, so the next one gets it
+            if note[1] is not NOTHING:
                 self.release()
             raise
 
@@ -131,8 +161,21 @@ class lock:
                 if waiters and self._bit.acquire(False):
                     continue
                 return
-            if serve(note, True):
-                return
+            if note.__class__ is not list:
+                if serve(note, True):
+                    return
+                continue
+            waiter = note[0]  # `serve`, in place, because this is hot
+            if waiter is not None and note[1] is NOTHING:
+                note[1] = True
+                hub = waiter.hub
+                if hub.thread == get_ident():
+                    ready = hub.ready
+                    note[0] = None
+                    ready.append(waiter)
+                    return
+                if resume(note):
+                    return
 
 
 def allocate_lock() -> lock:
