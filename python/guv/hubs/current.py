@@ -167,7 +167,8 @@ def _hub_class(mod: str | ModuleType | type[AbstractHub]) -> type[AbstractHub]:
     if isinstance(mod, str):
         name = mod if "." in mod else f"guv.hubs.{mod}"
         try:
-            mod = importlib.import_module(name)
+            loaded = sys.modules.get(name)  # no lock of importlib's: a patched one, if taken, needs a hub
+            mod = importlib.import_module(name) if loaded is None or not hasattr(loaded, "Hub") else loaded
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise

@@ -13,6 +13,7 @@ from typing import Any
 from .. import support
 from .._rebind import Pair, Rebound, install, rebind
 from ..exceptions import MonkeyPatchWarning
+from ..hubs.current import get_default_hub
 from . import _renewal, _worlds
 from ._builtin import like, resemble
 from ._modules import SysModulesSaver, copy_attributes
@@ -73,6 +74,10 @@ def monkey_patch(**modules: bool) -> None:
             support.activate(library)
     if everything:
         support.activate_plugins()
+    try:
+        get_default_hub()  # imports its module: several threads that did so by their first waits would need hubs for it
+    except (ImportError, TypeError, ValueError):
+        pass  # GUV_HUB is wrong, which the first wait says
 
 
 def is_monkey_patched(module: str | ModuleType) -> bool:
