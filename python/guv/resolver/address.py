@@ -6,7 +6,6 @@ and ``fe80::1%eth0``; a look at the text tells them from names.
 
 from __future__ import annotations
 
-import os
 from _socket import (
     AF_INET,
     AF_INET6,
@@ -16,10 +15,8 @@ from _socket import (
 )
 from typing import Any
 
+from .choice import ENABLED
 from .lookup import getaddrinfo
-
-#: Whether name lookups are cooperative in this process.
-ENABLED = not os.environ.get("GUV_NO_GREENDNS")
 
 #: Hosts that the socket functions understand besides addresses and names.
 NO_LOOKUP = b"", b"<broadcast>", b"255.255.255.255"

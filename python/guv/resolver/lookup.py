@@ -19,6 +19,7 @@ from ..hubs.current import hub_of
 from ..hubs.hub import Hub as GoHub
 from ..hubs.switch import unpark
 from .ask import QUEUED, Answer, Question
+from .choice import CHOSEN
 from .pool import Job
 
 #: Host, service, family, kind, protocol, flags.
@@ -104,6 +105,10 @@ def getaddrinfo(args: Arguments, asked: tuple[Any, ...] | None = None) -> Answer
     hub = hub_of(current)
     if current is hub:
         return raw_getaddrinfo(*(asked or args))  # type: ignore[no-any-return]
+    if CHOSEN == "dnspython":
+        from .dnspython import getaddrinfo as ask_servers
+
+        return ask_servers(args, asked)
     key = hub, args
     lookup = _shared.get(key)
     joins = lookup is not None and lookup.job.state == QUEUED

@@ -43,6 +43,7 @@ SUPPORTED: Final = {
     "uvloop": "guv.support.uvloop",
     "sqlite3": "guv.support.sqlite3",
     "cassandra": "guv.support.cassandra",
+    "pycares": "guv.support.pycares",
     "watchfiles": "guv.support.watchfiles",
 }
 
