@@ -106,11 +106,11 @@ class Server:
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60, **self.drop)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def start(self, *command: str) -> None:
+    def start(self, *command: str, env: dict[str, str] | None = None) -> None:
         with open(self.folder / "log", "wb") as log:
             self.running = subprocess.Popen(
                 command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                **self.drop,
+                env=env, **self.drop,
             )  # fmt: skip
         for _ in range(600):
             if self.running.poll() is None:
@@ -185,3 +185,29 @@ def memcached_port() -> Iterator[int]:
     server.start(server.program("memcached"), "-l", "127.0.0.1", "-p", str(server.port), "-U", "0")
     yield server.port
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_port() -> Iterator[int]:
+    """A RabbitMQ server, with a name server of Erlang's own."""
+    server = Server()
+    names = _free_port()
+    folder = str(server.folder)
+    env = {
+        **os.environ, "HOME": folder, "ERL_EPMD_PORT": str(names), "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": f"guv{server.port}@localhost", "RABBITMQ_NODE_PORT": str(server.port),
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "RABBITMQ_DIST_PORT": str(_free_port()), "RABBITMQ_MNESIA_BASE": folder,
+        "RABBITMQ_LOG_BASE": folder, "RABBITMQ_LOGS": "-", "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins",
+        "RABBITMQ_CONF_ENV_FILE": f"{folder}/none",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+    }  # fmt: skip
+    wrapper = server.program("rabbitmq-server")  # Debian's insists on root
+    inner = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+    erlang = subprocess.Popen([server.program("epmd")], env=env, stdin=subprocess.DEVNULL, **server.drop)
+    try:
+        server.start(inner if os.path.exists(inner) else wrapper, env=env)
+        yield server.port
+        server.stop()
+    finally:
+        erlang.kill()
+        erlang.wait()

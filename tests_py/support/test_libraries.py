@@ -462,3 +462,35 @@ def test_watchfiles_sees_what_another_greenlet_writes(program: Program) -> None:
         )
         == "['a']\n['b']\nGreenletExit\n"
     )
+
+
+def test_pika_consumes_what_another_greenlet_publishes(program: Program, rabbitmq_port: int) -> None:
+    assert (
+        program(
+            "pika",
+            """
+        import pika
+        parameters = pika.ConnectionParameters("127.0.0.1", int(sys.argv[1]))
+        connection = pika.BlockingConnection(parameters)
+        channel = connection.channel()
+        queue = channel.queue_declare("", auto_delete=True).method.queue
+        def publish(text):
+            with pika.BlockingConnection(parameters) as other:
+                other.channel().basic_publish("", queue, text)
+        def on_message(channel, method, properties, body):
+            print(body.decode())
+            channel.stop_consuming()
+        channel.basic_consume(queue, on_message, auto_ack=True)
+        after_a_turn(publish, b"late")
+        channel.start_consuming()
+        connections = together(lambda _: pika.BlockingConnection(parameters), 5)
+        waiting = [guv.spawn(each.process_data_events, time_limit=60) for each in connections]
+        guv.sleep(0.05)
+        for thread in waiting:
+            thread.kill()
+        print(len(guv.joinall(waiting, timeout=20)))
+        """,
+            args=(rabbitmq_port,),
+        )
+        == "late\n5\n"
+    )
