@@ -101,6 +101,9 @@ print(socket.gethostbyname("two.example."))
 before = len(asked)
 show("127.0.0.1", 80, **TCP)
 show("localhost", 80, socket.AF_INET, **TCP)
+show(None, "http", socket.AF_INET, **TCP)        # only a service to look up
+show("127.0.0.1", "http", **TCP)
+show("", "http", **TCP)
 print(len(asked) - before)
 """
     assert program("dns", SERVER + RESOLVER + code).splitlines() == [
@@ -113,6 +116,9 @@ print(len(asked) - before)
         "192.0.2.2",
         "(2, '', '127.0.0.1')",
         "(2, '', '127.0.0.1')",
+        "(2, '', '127.0.0.1')",
+        "(2, '', '127.0.0.1')",
+        "True False Name or service not known",
         "0",
     ]
 

@@ -23,7 +23,7 @@ from _socket import (
 from typing import Any
 
 from .._originals import raw_getaddrinfo
-from .address import is_address
+from .address import is_address, is_literal
 from .ask import Answer
 
 HOSTS = "/etc/hosts"
@@ -37,11 +37,11 @@ _hosts: tuple[tuple[int, int], dict[str, list[str]]] = (0, 0), {}  # of the file
 def getaddrinfo(args: tuple[Any, ...], asked: tuple[Any, ...] | None) -> Answer:
     """As `resolver.getaddrinfo`. Yields while a name server is waited for."""
     host, service, family, kind, proto, flags = args
+    if not host or is_literal(host, None) or flags & AI_NUMERICHOST or family not in (AF_UNSPEC, AF_INET, AF_INET6):
+        return raw_getaddrinfo(*(asked or args))  # type: ignore[no-any-return] # no name to look up; it has the error
     if asked is not None:
         sys.audit("socket.getaddrinfo", *asked[:5])
     name = host.decode("ascii", "surrogateescape")
-    if flags & AI_NUMERICHOST or family not in (AF_UNSPEC, AF_INET, AF_INET6):
-        return raw_getaddrinfo(host, service, family, kind, proto, flags)  # type: ignore[no-any-return] # has the error
     families = (AF_INET, AF_INET6) if family == AF_UNSPEC else (family,)
     canonical, addresses = name, _in_file(name, families)
     if not addresses:
