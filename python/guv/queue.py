@@ -10,6 +10,8 @@ than `maxsize`). A `put` that is killed or timed out has put nothing, unless its
 may call them. No lock is used: how the steps work side by side stands in `guv.hubs.waiting`. Each step that changes
 `_free` or a note tests and stores without a call in between; whoever has added an item, a place or a note then looks
 whether it meets a counterpart (`_settle`), so nothing is left lying when two threads add at once.
+
+The classes share those steps, which is why they share a file.
 """
 
 from __future__ import annotations

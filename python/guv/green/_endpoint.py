@@ -28,8 +28,9 @@ from ..hubs.turn import Turn
 
 import _socket  # isort: skip
 
-_family: Any = RawSocket.family.__get__  # type: ignore[attr-defined]
-_type: Any = RawSocket.type.__get__  # type: ignore[attr-defined]
+# The C attributes, as functions of the socket.
+family_of: Any = RawSocket.family.__get__  # type: ignore[attr-defined]
+type_of: Any = RawSocket.type.__get__  # type: ignore[attr-defined]
 _gettimeout: Any = RawSocket.gettimeout
 _settimeout: Any = RawSocket.settimeout
 _setblocking: Any = RawSocket.setblocking
@@ -76,7 +77,7 @@ class Endpoint(Descriptor):
 
 
 def is_tcp(sock: Any) -> bool:
-    return _type(sock) == STREAM and _family(sock) in INTERNET
+    return type_of(sock) == STREAM and family_of(sock) in INTERNET
 
 
 def adopt(sock: Any) -> Endpoint:

@@ -123,8 +123,8 @@ def wait_until(
     if len(wanted) == 1 and wanted[0][1] in (READ, WRITE):  # one descriptor: most programs have no more
         end = None if timeout is None else monotonic_ns() + int(timeout * 1e9)
         try:
-            trampoline(*wanted[0], timeout, TimeIsUp)
-        except TimeIsUp:
+            trampoline(*wanted[0], timeout, _TimeIsUp)
+        except _TimeIsUp:
             return look()
         except OSError:  # closed: `look` knows what to make of it
             pass
@@ -140,7 +140,7 @@ def wait_until(
                 return result
 
 
-class TimeIsUp(BaseException):
+class _TimeIsUp(BaseException):
     """The end of a wait."""
 
 

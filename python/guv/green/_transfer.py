@@ -13,7 +13,16 @@ from typing import Any
 
 from .._originals import RawSocket
 from ..resolver import literals, numeric
-from ._endpoint import Endpoint, adopt, make_as_before, make_nonblocking, wait_readable, wait_writable
+from ._endpoint import (
+    Endpoint,
+    adopt,
+    family_of,
+    make_as_before,
+    make_nonblocking,
+    type_of,
+    wait_readable,
+    wait_writable,
+)
 
 # The C methods, as functions of the socket.
 _recv: Any = RawSocket.recv
@@ -26,8 +35,6 @@ _send: Any = RawSocket.send
 _sendto: Any = RawSocket.sendto
 _sendmsg: Any = RawSocket.sendmsg
 _stdlib_sendfile: Any = _stdlib.socket._sendfile_use_sendfile  # type: ignore[attr-defined]
-_family: Any = RawSocket.family.__get__  # type: ignore[attr-defined]
-_type: Any = RawSocket.type.__get__  # type: ignore[attr-defined]
 
 # Plain ints: or-ing the stdlib's enum members costs microseconds.
 DONTWAIT = int(_stdlib.MSG_DONTWAIT)
@@ -96,7 +103,7 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
 
 def _patient(self: Any, endpoint: Endpoint) -> bool:
     """Whether the kernel itself would go on until a transfer is complete: a stream that blocks."""
-    return endpoint.timeout is None and _type(self) == STREAM
+    return endpoint.timeout is None and type_of(self) == STREAM
 
 
 def _receive_rest(self: Any, data: bytes, bufsize: int, flags: int) -> bytes:
@@ -275,7 +282,7 @@ def sendto(self: Any, data: Any, *args: Any) -> int:
         except (TypeError, LookupError):  # no address of the Internet
             known = False
         if not known:
-            address = numeric(address, _family(self))
+            address = numeric(address, family_of(self))
         endpoint = self._closed
         if endpoint.__class__ is Endpoint and endpoint.writable:
             try:
@@ -287,7 +294,7 @@ def sendto(self: Any, data: Any, *args: Any) -> int:
         return _transmit(self, _sendto, 0, data, DONTWAIT, address)  # type: ignore[no-any-return]
     if len(args) == 2 and isinstance(args[0], int):
         flags = args[0]
-        address = numeric(args[1], _family(self))
+        address = numeric(args[1], family_of(self))
         return _transmit(self, _sendto, flags, data, flags | DONTWAIT, address)  # type: ignore[no-any-return]
     return _sendto(self, data, *args)  # type: ignore[no-any-return]  # raises the TypeError
 
@@ -298,7 +305,7 @@ def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address:
         buffers = list(buffers)
     if not isinstance(ancdata, (list, tuple)):
         ancdata = list(ancdata)
-    address = numeric(address, _family(self))
+    address = numeric(address, family_of(self))
     sent: int = _transmit(self, _sendmsg, flags, buffers, ancdata, flags | DONTWAIT, address)
     endpoint = self._closed
     if endpoint.__class__ is Endpoint and _patient(self, endpoint):

@@ -17,16 +17,14 @@ from types import TracebackType
 from typing import Any
 
 from .._originals import epoll as RawEpoll
-from .._originals import monotonic_ns
 from .._originals import poll as raw_poll
 from .._originals import select as raw_select
 from ..const import READ, WRITE
 from ..hubs.abc import AbstractHub
 from ..hubs.current import get_hub
-from ..hubs.switch import trampoline
 from ..hubs.wire import PRIORITY
 from . import names_of
-from ._readiness import TimeIsUp, be_fair, wait_until
+from ._readiness import be_fair, wait_until
 
 URGENT = _stdlib.POLLPRI | _stdlib.POLLRDBAND
 OUTPUT = _stdlib.POLLOUT | _stdlib.POLLWRNORM | _stdlib.POLLWRBAND
@@ -236,20 +234,13 @@ class epoll:
         if found or seconds == 0:
             be_fair()
             return found
-        end = None if seconds is None or seconds < 0 else monotonic_ns() + int(seconds * 1e9)
+        if seconds is not None and seconds < 0:
+            seconds = None
         hub = get_hub()
         if hub not in self._hubs:
             self._hubs.append(hub)
-        while not found:  # another greenlet may have taken what there was
-            left = None if end is None else max(0, end - monotonic_ns()) / 1e9
-            try:
-                trampoline(raw.fileno(), READ, left, TimeIsUp)
-            except TimeIsUp:
-                return raw.poll(0, maxevents)  # type: ignore[no-any-return]
-            except OSError:
-                pass  # it was closed, which the call below reports
-            found = raw.poll(0, maxevents)
-        return found
+        wanted = ((raw.fileno(), READ),)
+        return wait_until(lambda: raw.poll(0, maxevents), len, wanted, seconds)
 
 
 epoll.__module__ = "select"

@@ -22,10 +22,12 @@ from . import names_of
 from ._endpoint import (
     Endpoint,
     adopt,
+    family_of,
     give_up,
     is_tcp,
     make_as_before,
     make_nonblocking,
+    type_of,
     wait_writable,
 )
 from ._transfer import METHODS as TRANSFERS
@@ -44,8 +46,6 @@ _listen: Any = RawSocket.listen
 _getsockopt: Any = RawSocket.getsockopt
 _gettimeout: Any = RawSocket.gettimeout
 _settimeout: Any = RawSocket.settimeout
-_family: Any = RawSocket.family.__get__  # type: ignore[attr-defined]
-_type: Any = RawSocket.type.__get__  # type: ignore[attr-defined]
 _proto: Any = RawSocket.proto.__get__  # type: ignore[attr-defined]
 
 # Plain ints: the stdlib's enum members cost microseconds.
@@ -72,7 +72,7 @@ def accept(self: Any) -> tuple[Any, Any]:
     """As `socket.accept`; yields until somebody connects."""
     fd, address = _accept_fd(self)
     made: Any = _Socket if self.__class__ is _Socket else _socket_class(self)
-    sock = made(_family(self), _type(self), _proto(self), fileno=fd)
+    sock = made(family_of(self), type_of(self), _proto(self), fileno=fd)
     timeout = _gettimeout(sock)
     if timeout is None:
         sock._closed = Endpoint(fd, None, is_tcp(sock))
@@ -86,7 +86,7 @@ def _socket_class(sock: Any) -> Any:
 
 def bind(self: Any, address: Any, /) -> None:
     """As `socket.bind`; yields if the host is a name that has to be looked up."""
-    _bind(self, numeric(address, _family(self)))
+    _bind(self, numeric(address, family_of(self)))
 
 
 def listen(self: Any, *args: Any) -> None:
@@ -113,7 +113,7 @@ def connect_ex(self: Any, address: Any, /) -> int:
 
 
 def _connect_or_errno(self: Any, address: Any, call: Any) -> int:
-    address = numeric(address, _family(self))
+    address = numeric(address, family_of(self))
     endpoint = self._closed
     if endpoint.__class__ is not Endpoint:
         endpoint = adopt(self)
@@ -123,7 +123,7 @@ def _connect_or_errno(self: Any, address: Any, call: Any) -> int:
     endpoint.afresh(self)
     try:
         code: int = _connect_ex(self, address)
-        if code == errno.EAGAIN and _family(self) == _stdlib.AF_UNIX:
+        if code == errno.EAGAIN and family_of(self) == _stdlib.AF_UNIX:
             code = _connect_to_busy(self, endpoint, address)
         due = 0
         if code in _CONNECTING:

@@ -1,4 +1,7 @@
-"""Sockets: each method that waits, what ends the wait, and what a socket is like afterwards."""
+"""Sockets: each method that waits, what ends the wait, and what a socket is like afterwards.
+
+One file: a test for each method of one class, and both ends of a connection are in most of them.
+"""
 
 from __future__ import annotations
 
