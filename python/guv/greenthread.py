@@ -19,6 +19,7 @@ from ._originals import get_ident, monotonic_ns
 from .exceptions import HubClosedError, WrongThreadError
 from .hubs.abc import SYSTEM_ERRORS, AbstractHub
 from .hubs.current import get_hub, hub_of
+from .hubs.deadline import ENDLESS, deadline_after
 from .hubs.ident import minimal_ident
 from .hubs.switch import gyield, sleep_until, unpark
 from .hubs.timeout import Timeout
@@ -337,11 +338,11 @@ def _call_link_exception(
 
 
 def sleep(seconds: float = 0) -> None:
-    """Yield for at least `seconds`; 0 or less lets the others run once."""
-    if seconds > 0:
-        sleep_until(monotonic_ns() + int(seconds * 1e9))
-    else:
+    """Yield for at least `seconds`, for ever if they are `math.inf`; 0 or less lets the others run once."""
+    if seconds <= 0:
         gyield()
+    else:
+        sleep_until(monotonic_ns() + int(seconds * 1e9) if seconds < ENDLESS else deadline_after(seconds))
 
 
 def spawn(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> GreenThread[T]:

@@ -15,6 +15,7 @@ from greenlet import GreenletExit, greenlet
 
 from ._originals import monotonic_ns
 from .greenthread import GreenThread, looked_at, throw
+from .hubs.deadline import deadline_after
 from .hubs.waiting import NOTHING, Note, current_and_hub, park, remove
 from .queue import Empty, LightQueue
 
@@ -55,7 +56,7 @@ def iwait(objects: Iterable[W], timeout: float | None = None, count: int | None 
     unique = list({id(item): item for item in objects}.values())
     wanted = len(unique) if count is None else min(count, len(unique))
     arrivals: _Arrivals[W] = _Arrivals(wanted)
-    deadline = None if timeout is None else monotonic_ns() + int(timeout * 1e9)
+    deadline = None if timeout is None else deadline_after(timeout)
     seen: set[int] = set()
     linked: list[W] = []
     try:

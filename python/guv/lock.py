@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ._originals import monotonic_ns
 from .green.rlock import RLock as RLock
+from .hubs.deadline import deadline_after
 from .hubs.waiting import Waiters
 from .semaphore import BoundedSemaphore as BoundedSemaphore
 from .semaphore import CappedSemaphore as CappedSemaphore
@@ -76,7 +77,7 @@ class Condition:
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """`wait` until `predicate()` is true, for at most `timeout` seconds; its last value."""
-        deadline = None if timeout is None else monotonic_ns() + int(timeout * 1e9)
+        deadline = None if timeout is None else deadline_after(timeout)
         while not (result := predicate()):
             left = None
             if deadline is not None:

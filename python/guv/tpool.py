@@ -31,6 +31,7 @@ from greenlet import getcurrent
 
 from ._originals import RLock, allocate_lock, get_ident, monotonic_ns, start_new_thread, thread_local
 from .hubs.current import hub_of
+from .hubs.deadline import deadline_after
 from .hubs.deadlock import own_threads
 from .hubs.native import run_native
 from .hubs.switch import unpark, wake
@@ -312,7 +313,7 @@ class Future(futures.Future[T]):
         token = -1
         due = 0
         if timeout is not None:
-            due = monotonic_ns() + int(timeout * 1e9)
+            due = deadline_after(timeout)
             token = hub.set_timer(due, current)
         hub.jobs += 1
         self.add_done_callback(lambda _: None if ended else wake(hub, current))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 
 import pytest
 
 import guv
+from guv import tpool
 from guv.event import Event
 from guv.greenthread import GreenletExit
 from guv.hubs.abc import AbstractHub
@@ -124,3 +126,55 @@ def test_timer_can_be_cancelled_and_moves_nobody_else(hub: AbstractHub, mock_clo
 def test_event_that_nobody_sends_times_out(mock_clock: MockClock) -> None:
     assert Event().wait(7) is None
     assert mock_clock.time() == 7
+
+
+LONG_WAITS: dict[str, Callable[[float, int], object]] = {
+    "sleep": lambda seconds, fd: guv.sleep(seconds),
+    "Timeout": lambda seconds, fd: (guv.Timeout(seconds), Event().wait()),
+    "spawn_after": lambda seconds, fd: guv.spawn_after(seconds, int).wait(),
+    "trampoline": lambda seconds, fd: guv.trampoline(fd, 1, seconds),
+    "trampoline, both": lambda seconds, fd: guv.trampoline(fd, 3, seconds),
+    "Event.wait": lambda seconds, fd: Event().wait(seconds),
+    "wait": lambda seconds, fd: guv.wait([Event()], seconds),
+    "Future.result": lambda seconds, fd: tpool.Future[None]().result(seconds),
+}
+
+
+@pytest.mark.parametrize("seconds", [3e6, 1e10, 1e300, math.inf])
+@pytest.mark.parametrize("wait", LONG_WAITS.values(), ids=LONG_WAITS)
+def test_wait_of_years_goes_on_and_loses_no_operation_of_others(
+    wait: Callable[[float, int], object], seconds: float, pipe: tuple[int, int], all_blocked: Blocked
+) -> None:
+    silent, other_end = os.pipe()
+    waiting = guv.spawn(wait, seconds, silent)
+    reading = guv.spawn(guv.trampoline, pipe[0], 1)
+    all_blocked()
+    guv.spawn(os.write, pipe[1], b"x")
+    assert reading.wait() == 1
+    assert not waiting.ready()
+    waiting.kill()
+    os.close(silent)
+    os.close(other_end)
+
+
+@pytest.mark.parametrize("make", [guv.sleep, guv.Timeout, lambda seconds: guv.spawn_after(seconds, int)])
+def test_wait_of_nan_seconds_is_refused(make: Callable[[float], object]) -> None:
+    with pytest.raises(ValueError, match="nan"):
+        make(math.nan)
+
+
+@pytest.mark.parametrize("seconds", [-1, -1e10, -math.inf])
+def test_wait_until_a_time_long_past_ends_at_once(seconds: float, mock_clock: MockClock) -> None:
+    guv.sleep(seconds)
+    assert guv.spawn_after(seconds, int).wait() == 0
+    with guv.Timeout(seconds, False):
+        guv.sleep(1)
+    assert mock_clock.time() == 0
+
+
+def test_mock_clock_does_not_jump_to_the_end_of_an_endless_sleep(mock_clock: MockClock) -> None:
+    endless = guv.spawn(guv.sleep, math.inf)
+    guv.sleep(3e9)
+    assert mock_clock.time() == 3e9
+    assert not endless.join(5)
+    endless.kill()

@@ -33,6 +33,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from .._originals import get_ident, monotonic_ns
 from ..const import READ, WRITE
 from ..exceptions import HubClosedError, WrongThreadError
+from .deadline import ENDLESS, deadline_after
 from .deadlock import settle_deadlock
 from .descriptor import Crowd, Descriptor, OwnDescriptor
 from .listener import AbstractListener as AbstractListener
@@ -364,7 +365,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
             self.check()
         timer: Timer = _new_timer(Timer)  # without __init__, which costs more than the rest
         timer.call = partial(cb, *args, **kwargs) if args or kwargs else cb
-        timer.deadline = monotonic_ns() + int(seconds * 1e9) or 1
+        timer.deadline = monotonic_ns() + int(seconds * 1e9) if 0 < seconds < ENDLESS else deadline_after(seconds)
         timer.hub = self
         timer.token = -1
         self.fresh.append(timer)

@@ -20,6 +20,9 @@ from .wire import ARM, CANCEL, FORGET, IS_ERROR, IS_TIMER, READABLE, TIMER, WATC
 #: Seconds before the kernel is asked again after an error that says nothing about us, such as ENOMEM.
 PAUSE = 0.01
 
+#: Nanoseconds that `select.epoll` can wait at once: its milliseconds are a C int.
+LONGEST_WAIT = 2_147_483 * 1_000_000_000
+
 #: epoll objects whose descriptor the program has closed. At its end such an object closes the number all the same.
 _lost: list[object] = []
 
@@ -95,7 +98,7 @@ class Hub(AbstractHub):
         self._busy_since = 0
         try:
             # rounded up to whole milliseconds by select.epoll: late at times, never early
-            events = self._epoll.poll(timeout / 1e9 if timeout >= 0 else None)
+            events = self._epoll.poll(min(timeout, LONGEST_WAIT) / 1e9 if timeout >= 0 else None)
         except InterruptedError:
             events = []
         except OSError:

@@ -28,6 +28,10 @@ class TimerHeap:
         """False if it was not set."""
         return self._live.pop(token, None) is not None
 
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """The tokens that are set, and their deadlines."""
+        return ((token, deadline) for token, (deadline, _) in self._live.items())
+
     def deadline(self, token: int) -> int:
         """When `token` is due; 0 if it is not set."""
         return self._live.get(token, (0, 0))[0]

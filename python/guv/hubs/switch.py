@@ -16,6 +16,7 @@ from .._originals import monotonic_ns, time_sleep
 from ..const import READ, WRITE
 from .abc import AbstractHub
 from .current import hub_of
+from .deadline import deadline_after
 from .descriptor import Descriptor, oserror
 from .patience import Patience
 from .timeout import Timeout
@@ -148,7 +149,7 @@ def trampoline(
     if evtype == READ and descriptor.reader is None and (patience is None or patience.waiter is None):
         descriptor.readable = False  # by far the most frequent wait
         if patience is not None:
-            due = monotonic_ns() + int(timeout * 1e9)  # type: ignore[operator]
+            due = deadline_after(timeout)  # type: ignore[arg-type]
             if 0 < patience.armed <= due:  # `begin`, in place
                 patience.due = due
                 patience.waiter = current
@@ -201,7 +202,7 @@ def wait_armed(
     expiry = None
     if timeout is not None:
         expiry = _Expiry(hub, descriptor, evtype, waiter, current)
-        token = hub.set_timer(monotonic_ns() + int(timeout * 1e9), expiry)
+        token = hub.set_timer(deadline_after(timeout), expiry)
     ready = hub.ready
     try:
         while True:

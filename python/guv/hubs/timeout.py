@@ -13,6 +13,7 @@ from greenlet import getcurrent
 
 from .._originals import monotonic_ns
 from .current import hub_of
+from .deadline import ENDLESS, deadline_after
 
 if TYPE_CHECKING:
     from greenlet import greenlet
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class Timeout(BaseException):
     """Raised in the current greenlet once `seconds` have passed, unless cancelled before.
 
-    It starts when it is made. `seconds=None` never fires. As a context manager it is cancelled at
+    It starts when it is made. `seconds` of None and `math.inf` never fire. As a context manager it is cancelled at
     the end of the block. `exception` is raised in its place; `exception=False` makes the
     ``with`` block end silently. Only a greenlet that yields can be interrupted.
 
@@ -50,7 +51,7 @@ class Timeout(BaseException):
             self.deadline = 0
             return
         self.greenlet = current = getcurrent()
-        self.deadline = monotonic_ns() + int(seconds * 1e9) or 1
+        self.deadline = monotonic_ns() + int(seconds * 1e9) if 0 < seconds < ENDLESS else deadline_after(seconds)
         self.token = -1
         try:
             self.hub = hub = current.hub  # type: ignore[attr-defined]
@@ -78,16 +79,18 @@ class Timeout(BaseException):
         """The hub's way to fire it."""
         target = self.greenlet
         if self.deadline and not target.dead:
-            started = self.deadline - int((self.seconds or 0) * 1e9)
-            self.deadline = 0
+            deadline, self.deadline = self.deadline, 0
             error = self.exception
             if error is None or isinstance(error, bool):
                 error = self
             elif isinstance(error, type):
                 error = error()
             shield = getattr(target, "shield", None)
-            if shield is None or not shield.holds(error, self, started):
-                target.throw(error)
+            if shield is not None:
+                started = deadline - int(max(self.seconds or 0, -ENDLESS) * 1e9)
+                if shield.holds(error, self, started):
+                    return
+            target.throw(error)
 
     def __enter__(self) -> Timeout:
         if self.seconds is not None and not self.deadline:

@@ -33,6 +33,7 @@ from .._originals import get_ident, monotonic_ns
 from ..exceptions import HubClosedError
 from .abc import AbstractHub
 from .current import hub_of
+from .deadline import ENDLESS
 from .ident import waiting_hub
 from .switch import unpark
 from .turn import Turn
@@ -42,9 +43,6 @@ NOTHING: Any = type("Nothing", (), {"__slots__": (), "__repr__": lambda self: "N
 
 #: What `wake_one` hands over: only the news.
 WOKEN: Any = type("Woken", (), {"__slots__": (), "__repr__": lambda self: "WOKEN"})()
-
-#: Seconds from which on a timeout is for ever; nanoseconds of the clock must fit 63 bits.
-ENDLESS = 4e9
 
 Note = list[Any]
 

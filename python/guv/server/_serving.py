@@ -18,6 +18,7 @@ from ..green._endpoint import Endpoint, adopt
 from ..green._greensocket import make_green
 from ..greenthread import GreenThread, kill, sleep, spawn
 from ..hubs.current import get_hub
+from ..hubs.deadline import deadline_after
 from ..hubs.switch import gyield, unpark, wake
 from ._listening import Address
 
@@ -239,7 +240,7 @@ class Server(AbstractServer):
         Those that still run after `timeout` seconds are killed; None waits for ever, 0 kills at once.
         """
         self.stop_accepting()
-        deadline = None if timeout is None else monotonic_ns() + int(timeout * 1e9)
+        deadline = None if timeout is None else deadline_after(timeout)
         self._wait_for(lambda: not self._others(), deadline)
         for left in self._others():
             kill(left)

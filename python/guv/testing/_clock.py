@@ -7,7 +7,6 @@ real clock's path is untouched, and nothing is left when the block ends.
 
 from __future__ import annotations
 
-import heapq
 import math
 import sys
 import time
@@ -19,6 +18,8 @@ from .._originals import get_ident, monotonic_ns
 from ..debug._modules import replace_in_modules
 from ..hubs.abc import AbstractHub
 from ..hubs.current import get_hub
+from ..hubs.deadline import NEVER, deadline_after
+from ..hubs.heap import TimerHeap
 from ..hubs.timer import Timer
 from ..hubs.wire import CANCEL, IS_TIMER, TIMER
 from ._blocked import holding
@@ -68,9 +69,7 @@ class MockClock:
         self._real_base = 0  # ... this real time
         self._began = 0
         self._epoch = 0  # what time.time_ns() is ahead of this clock
-        self._heap: list[tuple[int, int, int]] = []  # deadline, order of arrival, token
-        self._deadlines: dict[int, tuple[int, int]] = {}  # token -> its live entry in the heap
-        self._arrivals = 0
+        self._timers = TimerHeap()
         self._to_loop: list[int] = []  # operations of our own
         self._undo: list[Callable[[], object]] = []
 
@@ -187,28 +186,21 @@ class MockClock:
         """Those that the real loop has, or would have got."""
         self.sort_out(hub)
         for token, entry in enumerate(hub.timers):
-            if entry is not None and token not in self._deadlines:
+            if entry is not None and not self._timers.deadline(token):
                 deadline = hub.deadline_of(token)
                 if deadline:
                     self._to_loop += (CANCEL | token << 8, 0)
-                    self.set(token, deadline)
+                    self._timers.set(token, deadline)
 
     def _give_timers_back(self, hub: AbstractHub) -> None:
         self.sort_out(hub)
         late = monotonic_ns() - self._now()
-        for token, (deadline, _) in self._deadlines.items():
-            hub.ops.extend((TIMER | token << 8, deadline + late))
+        for token, deadline in self._timers:
+            hub.ops.extend((TIMER | token << 8, min(deadline + late, NEVER)))
         for timeout in hub.fresh:
             if timeout.deadline:
-                timeout.deadline += late
-        self._deadlines.clear()
-        self._heap.clear()
-
-    def set(self, token: int, deadline: int) -> None:
-        """Make a timer due at `deadline`, in nanoseconds; one that is set is moved."""
-        self._arrivals += 1
-        self._deadlines[token] = entry = deadline, self._arrivals
-        heapq.heappush(self._heap, (*entry, token))
+                timeout.deadline = min(timeout.deadline + late, NEVER)
+        self._timers = TimerHeap()
 
     def sort_out(self, hub: AbstractHub) -> None:
         """Keep the operations on timers here, and leave the others to the loop."""
@@ -216,34 +208,21 @@ class MockClock:
         for i in range(0, len(ops), 2):
             kind, token = ops[i] & 255, ops[i] >> 8
             if kind == TIMER:
-                self.set(token, ops[i + 1])
+                self._timers.set(token, ops[i + 1])
             elif kind == CANCEL:
-                if self._deadlines.pop(token, None) is None:
+                if not self._timers.cancel(token):
                     hub.ops.extend(ops[i : i + 2])  # one that the loop has still
             else:
                 hub.ops.extend(ops[i : i + 2])
 
-    def next_deadline(self) -> int | None:
-        """The earliest one, in nanoseconds."""
-        heap = self._heap
-        while heap and self._deadlines.get(heap[0][2]) != heap[0][:2]:
-            heapq.heappop(heap)  # cancelled or moved
-        return heap[0][0] if heap else None
-
     def due(self) -> list[int]:
         """Completions of the timers that are due."""
-        results = []
-        now = self._now()
-        while (deadline := self.next_deadline()) is not None and deadline <= now:
-            token = heapq.heappop(self._heap)[2]
-            del self._deadlines[token]
-            results.append(token << 16 | IS_TIMER)
-        return results
+        return [token << 16 | IS_TIMER for token in self._timers.due(self._now())]
 
     def wait(self, hub: AbstractHub, timeout: int, exchange: Callable[[int], Iterable[int]]) -> Iterable[int]:
         """Nobody is ready: wait for an event, or let time pass."""
-        deadline = self.next_deadline()
-        if deadline is None:
+        deadline = self._timers.next()
+        if deadline is None or deadline >= NEVER:
             return exchange(timeout)
         if self._rate:
             left = max(0, int((deadline - self._now()) / self._rate))
@@ -260,7 +239,7 @@ class MockClock:
 
     def deadline_of(self, token: int) -> int:
         """As the hub's; 0 if it is not known."""
-        return self._deadlines.get(token, (0, 0))[0]
+        return self._timers.deadline(token)
 
 
 class _OnMockClock:
@@ -291,7 +270,6 @@ class _OnMockClock:
 
     def schedule_call_global(self, seconds: float, cb: Callable[..., object], *args: Any, **kwargs: Any) -> Timer:
         """As `AbstractHub.schedule_call_global`, by the clock."""
-        hub = cast(AbstractHub, self)
         timer: Timer = super().schedule_call_global(seconds, cb, *args, **kwargs)  # type: ignore[misc]
-        timer.deadline = _clocks[hub]._now() + int(seconds * 1e9) or 1
+        timer.deadline = deadline_after(seconds)
         return timer
