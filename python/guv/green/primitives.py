@@ -1,10 +1,8 @@
-"""Waiting in `threading.Event`, `Semaphore` and `queue.Queue`: one note, one switch.
+"""Waiting in `threading.Event` and `Semaphore`: one note, one switch.
 
 The standard library takes and frees a condition's lock around each wait. Here whoever waits leaves a note in the
-queue of that condition's waiters, as `condition` does, and whoever frees something makes its greenlet ready. A `put`
-hands its item straight to a `get` that waits: it goes through no queue. The functions are put into the classes in
-place. What they do not handle (a lock that is not guv's, a timeout of a queue, a queue that is shut down) goes to the
-function that they replace.
+queue of that condition's waiters, as `condition` does, and whoever frees something makes its greenlet ready. The
+functions are put into the classes in place.
 
 As in `RLock`, a change of an attribute that is one test and one store is atomic: the interpreter looks for signals and
 for other threads at calls and backward jumps only. A semaphore's value and an event's flag need no lock therefore.
@@ -17,26 +15,9 @@ from typing import Any
 
 from greenlet import getcurrent
 
-from .._originals import get_ident as native_ident
-from .._rebind import PerClass
 from ..hubs.turn import Turn
-from ..hubs.waiting import NOTHING, WOKEN, Note, await_note, leave_note, resume, wake_one, withdraw
-from ._readiness import note_poll
-from .lock import check_timeout, lock
-
-
-def retake_lock(taken: Any) -> None:
-    """As `retake`, for a `lock`."""
-    thrown = None
-    while not taken._bit.acquire(False):
-        try:
-            taken._wait(-1)
-            break
-        except BaseException as error:
-            thrown = error
-    if thrown is not None:
-        raise thrown
-
+from ..hubs.waiting import NOTHING, Note, await_note, leave_note, wake_one, withdraw
+from .lock import check_timeout
 
 # ---- threading.Event ----
 
@@ -163,211 +144,15 @@ def bounded_release(self: Any, n: int = 1) -> None:
     semaphore_release(self, n)
 
 
-# ---- queue.Queue ----
-
-
-def make_put(original: Any) -> Any:
-    """`Queue.put` for the class that has `original`."""
-    Queue, shuts_down = class_of(original)
-
-    def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Put an item into the queue; yields while there is no free slot. As `queue.Queue.put`."""
-        mutex = self.mutex
-        if timeout is not None or mutex.__class__ is not lock or not mutex._bit.acquire(False):
-            return original(self, item, block, timeout)  # type: ignore[no-any-return]
-        try:
-            while not (shuts_down and self.is_shutdown):
-                is_plain = self.__class__ is Queue
-                waiters = self.not_empty._waiters
-                if waiters and is_plain and not self.queue and _hand_over(self, waiters, item):
-                    self.unfinished_tasks += 1
-                    return None
-                if self.maxsize <= 0 or (len(self.queue) if is_plain else self._qsize()) < self.maxsize:
-                    if is_plain:
-                        self.queue.append(item)
-                    else:
-                        self._put(item)
-                    self.unfinished_tasks += 1
-                    if waiters:
-                        wake_one(waiters)
-                    return None
-                if not block:
-                    break
-                _wait_outside(mutex, self.not_full._waiters)
-        finally:
-            if mutex._waiters:
-                mutex.release()
-            else:
-                mutex._bit.release()
-                if mutex._waiters and mutex._bit.acquire(False):  # came from another thread meanwhile
-                    mutex.release()
-        return original(self, item, block, timeout)  # type: ignore[no-any-return]
-
-    return _named(put, "queue.Queue.put")
-
-
-def make_get(original: Any) -> Any:
-    """`Queue.get` for the class that has `original`."""
-    Queue, shuts_down = class_of(original)
-
-    def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
-        """Remove and return an item from the queue; yields while there is none. As `queue.Queue.get`."""
-        mutex = self.mutex
-        if timeout is not None or mutex.__class__ is not lock or not mutex._bit.acquire(False):
-            return original(self, block, timeout)
-        held = True
-        try:
-            while True:
-                is_plain = self.__class__ is Queue
-                if self.queue if is_plain else self._qsize():
-                    item = self.queue.popleft() if is_plain else self._get()
-                    waiters = self.not_full._waiters
-                    if waiters:
-                        wake_one(waiters)
-                    return item
-                if not block or (shuts_down and self.is_shutdown):
-                    break
-                waiters = self.not_empty._waiters
-                current: Any = getcurrent()
-                try:
-                    hub = current.hub
-                except AttributeError:
-                    hub = current
-                if not is_plain or current is hub:
-                    _wait_outside(mutex, waiters)
-                    continue
-                note: Note = [current, NOTHING, self]  # to be handed an item
-                waiters.append(note)
-                held = False
-                if mutex._waiters:
-                    mutex.release()
-                else:
-                    mutex._bit.release()
-                    if mutex._waiters and mutex._bit.acquire(False):
-                        mutex.release()
-                ready = hub.ready
-                try:
-                    while note[1] is NOTHING:
-                        there = ready.popleft()
-                        if there.__class__ is Turn:
-                            there = there.next()
-                        there.switch()
-                except BaseException:
-                    _give_back(self, note)
-                    raise
-                note[0] = None
-                item = note[1]
-                if item is not WOKEN:
-                    return item
-                held = True
-                _retake(mutex, waiters)
-        finally:
-            if not held:
-                pass
-            elif mutex._waiters:
-                mutex.release()
-            else:
-                mutex._bit.release()
-                if mutex._waiters and mutex._bit.acquire(False):
-                    mutex.release()
-        if not block:
-            note_poll()
-        return original(self, block, timeout)
-
-    return _named(get, "queue.Queue.get")
-
-
-def _hand_over(queue: Any, waiters: Any, item: Any) -> bool:
-    """Give `item` to the first of `waiters`, who wait for one of `queue`; False if that one only waits for news."""
-    while waiters:
-        try:
-            note = waiters.popleft()
-        except IndexError:  # it has given up meanwhile
-            return False
-        if note.__class__ is not list or note[-1] is not queue:
-            waiters.appendleft(note)
-            return False
-        waiter = note[0]
-        if waiter is not None and note[1] is NOTHING:  # `serve`, in place
-            note[1] = item
-            hub = waiter.hub
-            if hub.thread == native_ident():
-                ready = hub.ready
-                note[0] = None
-                ready.append(waiter)
-                return True
-            if resume(note):
-                return True
-    return False
-
-
-def _give_back(queue: Any, note: Note) -> None:
-    """The wait of `note` in `get` has ended by an exception; what it was handed is for the next one."""
-    waiters = queue.not_empty._waiters
-    if withdraw(waiters, note):
-        return
-    if note[1] is WOKEN:
-        wake_one(waiters)
-        return
-    mutex = queue.mutex
-    try:
-        if not mutex._bit.acquire(False):
-            retake_lock(mutex)
-    finally:
-        queue.queue.appendleft(note[1])
-        wake_one(waiters)
-        mutex.release()
-
-
-def class_of(method: Any) -> tuple[type, bool]:
-    """The class `Queue` that `method` was written for (there are copies of the module), and whether it shuts down."""
-    found = method.__globals__["Queue"]
-    return found, hasattr(found, "shutdown")
-
-
-def make_look(original: Any) -> Any:
-    """`Queue.empty` or `Queue.qsize`, for the class that has `original`."""
-
-    def look(self: Any) -> Any:
-        note_poll()
-        return original(self)
-
-    look.__doc__ = original.__doc__
-    return _named(look, f"queue.{original.__qualname__}")
-
-
-def _wait_outside(mutex: Any, waiters: Any) -> None:
-    """Free `mutex`, wait for a notification, take `mutex` again, also if an exception ends the wait."""
-    note = leave_note(waiters)
-    mutex.release()
-    try:
-        await_note(waiters, note)
-    except BaseException:
-        if note[1] is not NOTHING:
-            wake_one(waiters)
-        raise
-    finally:
-        _retake(mutex, waiters)
-
-
-def _retake(mutex: Any, waiters: Any) -> None:
-    """Take `mutex` after a notification. One who is killed meanwhile has it, but passes the notification on."""
-    if not mutex._bit.acquire(False):
-        try:
-            retake_lock(mutex)
-        except BaseException:
-            wake_one(waiters)
-            raise
-
-
-def _named(function: Any, path: str) -> Any:
+def named(function: Any, path: str) -> Any:
+    """`function`, saying that it is `path`."""
     function.__module__, _, function.__qualname__ = path.partition(".")
     function.__name__ = path.rpartition(".")[2]
     return function
 
 
 THREADING: list[tuple[str, str, Any]] = [
-    ("threading", path, _named(function, f"threading.{path}"))
+    ("threading", path, named(function, f"threading.{path}"))
     for path, function in (
         ("Event.wait", event_wait),
         ("Event.set", event_set),
@@ -378,9 +163,3 @@ THREADING: list[tuple[str, str, Any]] = [
     )
 ]
 THREADING.append(("threading", "Semaphore.__enter__", semaphore_acquire))
-QUEUE: list[tuple[str, str, Any]] = [
-    ("queue", "Queue.put", PerClass(make_put)),
-    ("queue", "Queue.get", PerClass(make_get)),
-    ("queue", "Queue.empty", PerClass(make_look)),
-    ("queue", "Queue.qsize", PerClass(make_look)),
-]

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from .._originals import monotonic_ns
 from ..hubs.waiting import NOTHING, Note, await_note, leave_note, wake_one, withdraw
-from . import names_of, primitives
+from . import _bounded, names_of
 from ._readiness import be_fair, note_poll
 from .lock import check_timeout
 
@@ -144,7 +144,7 @@ PATCHES = [
     ("_queue", "Empty", Empty),
     ("_queue", "SimpleQueue", SimpleQueue),
     ("queue", "SimpleQueue", SimpleQueue),
-    *primitives.QUEUE,
+    *_bounded.PATCHES,
 ]
 
 __getattr__ = names_of("queue")

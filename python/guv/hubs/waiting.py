@@ -215,12 +215,24 @@ def await_note(queue: Any, note: Note, timeout: float | None = None) -> bool:
     try:
         if waiter is None or (timeout is not None and timeout <= 0):
             return not void(note)
+        if timeout is None and note.__class__ is list and note[1] is NOTHING:  # `park`, in place
+            ready = waiter.hub.ready
+            while note[1] is NOTHING:
+                there = ready.popleft()
+                if there.__class__ is Turn:
+                    there = there.next()
+                there.switch()
+            note[0] = None
+            return True
         if note.__class__ is not Bell:
             return park(waiter.hub, waiter, note, timeout)
         return waiter.acquire(True, -1 if timeout is None else timeout) or not void(note)
+    except BaseException:
+        void(note)
+        raise
     finally:
         if note[1] is NOTHING:
-            withdraw(queue, note)
+            remove(queue, note)
 
 
 def void(note: Note) -> bool:
