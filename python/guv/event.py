@@ -37,7 +37,8 @@ class _Happening:
 
     def __init__(self) -> None:
         #: None; the note of the first who waits, followed in the same list by the notes of the others and by callbacks,
-        #: in order of arrival; or what has happened, a tuple, which is also what the waiters are handed
+        #: in order of arrival; or what has happened, a tuple, which is also what the waiters are handed: of those with
+        #: a value it has that, an exception, and the traceback this had, because each waiter raises it anew
         self._state: Any = None
 
     def ready(self) -> bool:
@@ -184,9 +185,12 @@ class Event(_Happening, Generic[T]):
             outcome = self._park(timeout)
             if outcome is NOTHING:
                 return None  # type: ignore[return-value]
-        result, exc = outcome
+        result, exc, traceback = outcome
         if exc is not None:
-            raise exc
+            try:
+                raise exc.with_traceback(traceback)
+            finally:
+                del self, exc, outcome  # its traceback has this frame
         return result  # type: ignore[no-any-return]
 
     def send(self, result: Any = None, exc: Any = None) -> None:
@@ -194,7 +198,7 @@ class Event(_Happening, Generic[T]):
 
         Raises AssertionError if something was sent since it was made or reset.
         """
-        outcome = result, None if exc is None else _as_exception(exc)
+        outcome = (result, None, None) if exc is None else _failure(_as_exception(exc))
         state = self._state
         if state.__class__ is tuple:
             raise AssertionError("this event was sent already; reset() it before it is sent again")
@@ -213,6 +217,11 @@ def _as_exception(exc: Any) -> BaseException:
             return exc[1]
         exc = exc[0](exc[1]) if len(exc) > 1 and exc[1] is not None else exc[0]
     return exc if isinstance(exc, BaseException) else exc()  # type: ignore[no-any-return]
+
+
+def _failure(exc: BaseException) -> tuple[Any, ...]:
+    """What is handed to who waits for something that has failed."""
+    return None, exc, exc.__traceback__
 
 
 class TEvent(_Happening):
@@ -269,7 +278,7 @@ class AsyncResult(_Happening, Generic[T]):
     def exc_info(self) -> tuple[Any, ...]:
         """The exception as `sys.exc_info()` gives it; empty if none was set."""
         error = self.exception
-        return () if error is None else (type(error), error, error.__traceback__)
+        return () if error is None else (type(error), error, self._state[2])
 
     def successful(self) -> bool:
         """Whether a value was set."""
@@ -277,17 +286,17 @@ class AsyncResult(_Happening, Generic[T]):
 
     def set(self, value: Any = None) -> None:
         """Set the value and wake everyone who waits. Never yields."""
-        self._settle((value, None))
+        self._settle((value, None, None))
 
     def set_result(self, value: Any) -> None:
         """As `set`, by the name that `concurrent.futures` uses."""
-        self._settle((value, None))
+        self._settle((value, None, None))
 
     def set_exception(self, exception: BaseException) -> None:
         """Set the exception and wake everyone who waits. Never yields."""
-        self._settle((None, exception))
+        self._settle(_failure(exception))
 
-    def _settle(self, outcome: tuple[Any, BaseException | None]) -> None:
+    def _settle(self, outcome: tuple[Any, ...]) -> None:
         state = self._state
         self._state = outcome
         if state.__class__ is list:
@@ -303,9 +312,12 @@ class AsyncResult(_Happening, Generic[T]):
             outcome = self._park(timeout) if block else NOTHING
             if outcome is NOTHING:
                 raise Timeout._stopped(timeout, None) if block else Timeout()
-        value, exception = outcome
+        value, exception, traceback = outcome
         if exception is not None:
-            raise exception
+            try:
+                raise exception.with_traceback(traceback)
+            finally:
+                del self, exception, outcome  # its traceback has this frame
         return value  # type: ignore[no-any-return]
 
     def get_nowait(self) -> T:
@@ -321,7 +333,7 @@ class AsyncResult(_Happening, Generic[T]):
 
     def __call__(self, source: Any) -> None:
         """Take over the outcome of an ended greenthread: for `GreenThread.link`."""
-        try:
-            self.set(source.wait())
-        except BaseException as error:
-            self.set_exception(error)
+        if source.successful():
+            self.set(source.value)
+        else:
+            self.set_exception(source.exception)

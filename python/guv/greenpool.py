@@ -31,7 +31,7 @@ class GreenPool(Group):
         self.size = size
         self._taken = 0  # places: of those who run, and of woken callers who are about to spawn
         self._callers: deque[Note] = deque()  # who waits for a place
-        self._idle = Waiters(self)
+        self._idle = Waiters()
 
     @property
     def coroutines_running(self) -> set[GreenThread[Any]]:
@@ -154,7 +154,7 @@ class GreenPool(Group):
         if getcurrent() in self.greenlets:
             raise AssertionError("waitall() from inside the pool would wait for itself")
         while self._taken:
-            self._idle.wait()
+            self._idle.wait(self)
 
     def _ahead(self) -> int | None:
         return self.size

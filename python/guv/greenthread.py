@@ -44,6 +44,7 @@ class GreenThread(greenlet, Generic[T]):
         "_error",     # what it ended with, or None
         "_links",     # who wants to know, in order: notes [greenlet, value, whether it takes the error] of those who
                       # wait, pairs (callback, whether it takes the error); None if there are none
+        "_traceback", # of _error, when it was raised: everyone who waits raises that anew
         "_value",     # what the function returned
         "hub",        # whose loop it runs in; constant
     )  # fmt: skip
@@ -66,10 +67,13 @@ class GreenThread(greenlet, Generic[T]):
             self._value = function(*args, **kwargs)
         except BaseException as error:
             self._error: BaseException | None = error
+            self._traceback = None if isinstance(error, GreenletExit) else error.__traceback__
+            error.__traceback__ = self._traceback  # that of a kill tells nothing, and refers to this greenlet
             self._value = cast(T, None)
             self._finish()
             if isinstance(error, SYSTEM_ERRORS) and hub_of(self).main is self:
                 raise  # of a forked child: `guv.hubs.fork` ends the process
+            del self, function, args, kwargs  # the traceback has this frame
         else:
             self._error = None
             self._call = _DONE
@@ -174,14 +178,20 @@ class GreenThread(greenlet, Generic[T]):
             self._join(None, True)
         error = self._error
         if error is not None:
-            raise error.with_traceback(error.__traceback__)
+            try:
+                raise error.with_traceback(self._traceback)
+            finally:
+                del self, error  # its traceback has this frame
         return self._value
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """As `wait`; raises `Timeout` if it has not ended after `timeout` seconds, or now without `block`."""
         if self._call is not _DONE and not (block and self._join(timeout, True)):
             raise Timeout._stopped(timeout, None) if block else Timeout()
-        return self.wait()
+        try:
+            return self.wait()
+        finally:
+            del self  # an exception's traceback has this frame
 
     def __await__(self) -> Generator[Future[T], None, T]:
         """``await`` it in a coroutine: its result, or its exception raised; `asyncio.CancelledError` if it was killed.
@@ -466,6 +476,7 @@ def _end_unstarted(g: greenlet, throw_args: tuple[Any, ...]) -> None:
         if starter is not None:
             starter.cancel()
         g._error = _exception(throw_args)
+        g._traceback = g._error.__traceback__
         g._finish(report=False)  # nothing was lost
     g.run = _nothing
 

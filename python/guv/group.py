@@ -158,16 +158,23 @@ class Results(Generic[T]):
             if self._end is not None and self._taken == self._made[0]:
                 if self._end is not True:
                     end, self._end = self._end, True
-                    raise end
+                    try:
+                        raise end
+                    finally:
+                        del end  # its traceback has this frame
                 raise StopIteration
             thread = self._threads.get()
             if not isinstance(thread, GreenThread):
                 self._end = thread
+                del thread
                 continue
             self._taken += 1
             if self._room is not None:
                 self._room.release()
-            return thread.wait()  # type: ignore[no-any-return]
+            try:
+                return thread.wait()  # type: ignore[no-any-return]
+            finally:
+                del thread  # an exception's traceback has this frame
 
     next = __next__
 
@@ -204,3 +211,4 @@ def _feed(
     except BaseException as error:
         end = error
     threads.put(end)
+    del end  # an exception's traceback has this frame

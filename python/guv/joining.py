@@ -110,9 +110,18 @@ def joinall(
 ) -> list[W]:
     """`wait`, for greenthreads above all. With `raise_error` the first that fails ends it: its exception is raised.
 
-    A kill (`GreenletExit`) is no failure. Without `raise_error` failures are reported as if nobody waited.
+    A kill (`GreenletExit`) is no failure. Without `raise_error` failures are reported as if nobody waited; and so are,
+    with it, those that come later.
     """
-    if timeout is None and count is None and not raise_error:
+    if raise_error:
+        found, failed = _join_until_failure(list(greenlets), timeout, count)
+        if failed is not None:
+            try:
+                failed.get()
+            finally:
+                del greenlets, found, failed  # an exception's traceback has this frame
+        return found
+    if timeout is None and count is None:
         found = list(greenlets)
         for item in found:
             if isinstance(item, GreenThread):
@@ -120,19 +129,25 @@ def joinall(
             elif not item.ready():
                 wait((item,))
         return found
+    return list(iwait(greenlets, timeout, count))
+
+
+def _join_until_failure(items: list[W], timeout: float | None, count: int | None) -> tuple[list[W], Any]:
+    """What `iwait` gives up to the first that has failed; that one or None. Meanwhile failures are not reported."""
+    threads = [item for item in items if isinstance(item, GreenThread)]
+    for thread in threads:
+        thread.link(looked_at)
     found = []
-    if raise_error:
-        greenlets = list(greenlets)
-        for item in greenlets:
-            if isinstance(item, GreenThread):
-                item.link(looked_at)  # the exception is ours
-    for item in iwait(greenlets, timeout, count):
-        found.append(item)
-        if raise_error:
+    try:
+        for item in iwait(items, timeout, count):
+            found.append(item)
             error = getattr(item, "exception", None)
             if error is not None and not isinstance(error, GreenletExit):
-                raise error
-    return found
+                return found, item
+        return found, None
+    finally:
+        for thread in threads:
+            thread.unlink(looked_at)
 
 
 def killall(

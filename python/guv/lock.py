@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from ._originals import monotonic_ns
 from .green.rlock import RLock as RLock
 from .hubs.deadline import deadline_after
-from .hubs.waiting import Waiters
+from .hubs.waiting import Waiters, retake
 from .semaphore import BoundedSemaphore as BoundedSemaphore
 from .semaphore import CappedSemaphore as CappedSemaphore
 from .semaphore import Semaphore as Semaphore
@@ -41,7 +41,7 @@ class Condition:
         self._lock: Any = RLock() if lock is None else lock
         self.acquire = self._lock.acquire
         self.release = self._lock.release
-        self._waiters = Waiters(self)
+        self._waiters = Waiters()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self._lock!r}, {len(self._waiters)})>"
@@ -67,13 +67,25 @@ class Condition:
         self._check_owned()
         lock = self._lock
         state = lock._release_save() if hasattr(lock, "_release_save") else lock.release()
+        notified = False
         try:
-            return self._waiters.wait(timeout, None, self._waiters.wake_one)
+            notified = self._waiters.wait(self, timeout, None, self._waiters.wake_one)
         finally:
+            self._retake(state, notified)
+        return notified
+
+    def _retake(self, state: Any, notified: bool) -> None:
+        """Take the lock again. Who is killed meanwhile has it all the same, but hands a notification on."""
+        lock = self._lock
+        try:
             if hasattr(lock, "_acquire_restore"):
-                lock._acquire_restore(state)
+                retake(lock._acquire_restore, state)
             else:
-                lock.acquire()
+                retake(lock.acquire)
+        except BaseException:
+            if notified:
+                self._waiters.wake_one()
+            raise
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """`wait` until `predicate()` is true, for at most `timeout` seconds; its last value."""

@@ -432,7 +432,7 @@ class Queue(LightQueue[T]):
         self, maxsize: int | None = None, items: Iterable[T] = (), unfinished_tasks: int | None = None
     ) -> None:
         super().__init__(maxsize, items)
-        self._joiners = Waiters(self)
+        self._joiners = Waiters()
         if unfinished_tasks is not None:
             self.unfinished_tasks = unfinished_tasks
 
@@ -452,7 +452,7 @@ class Queue(LightQueue[T]):
 
     def join(self, timeout: float | None = None) -> bool:
         """Yield until all items are done, for at most `timeout` seconds; whether they are."""
-        return not self.unfinished_tasks or self._joiners.wait(timeout, lambda: not self.unfinished_tasks)
+        return not self.unfinished_tasks or self._joiners.wait(self, timeout, lambda: not self.unfinished_tasks)
 
 
 JoinableQueue = Queue  # gevent's name

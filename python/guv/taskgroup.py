@@ -166,6 +166,7 @@ class TaskGroup:
             raise verdict
         finally:
             verdict.__context__ = context
+            del verdict, value, context  # its traceback has this frame
 
     def _note_error(self, error: BaseException) -> None:
         """The block has raised `error`, or was interrupted by it at its end."""

@@ -29,6 +29,7 @@ def with_timeout(
     except Timeout as raised:
         if raised is not timeout or timeout_value is _RAISE:
             raise
+        raised.__traceback__ = None  # it has this frame, which has it
         return timeout_value  # type: ignore[no-any-return]
     finally:
         timeout.cancel()

@@ -331,7 +331,10 @@ class Future(futures.Future[T]):
     def result(self, timeout: float | None = None) -> T:
         """As `concurrent.futures.Future.result`; yields."""
         self._join(timeout)
-        return super().result(0)
+        try:
+            return super().result(0)
+        finally:
+            del self  # an exception's traceback has this frame
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `concurrent.futures.Future.exception`; yields."""
@@ -379,7 +382,11 @@ class ThreadPoolExecutor(futures.Executor):
         future: Future[T] = Future()
         self._open.add(future)
         future.add_done_callback(self._open.discard)
-        self._pool.start(partial(self._run, future, partial(fn, *args, **kwargs)))
+        try:
+            self._pool.start(partial(self._run, future, partial(fn, *args, **kwargs)))
+        except BaseException:
+            self._open.discard(future)
+            raise
         return future
 
     def _run(self, future: Future[Any], call: Callable[[], Any]) -> None:
@@ -392,6 +399,7 @@ class ThreadPoolExecutor(futures.Executor):
             result = call()
         except BaseException as error:
             future.set_exception(error)
+            del future  # the traceback has this frame
         else:
             future.set_result(result)
 

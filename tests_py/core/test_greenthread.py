@@ -323,6 +323,16 @@ def test_joinall_withRaiseError_raisesTheFirstFailureAsSoonAsItHappens(
     assert guv.joinall(threads[:1], raise_error=True) == threads[:1]  # a kill is no failure
 
 
+def test_joinall_withRaiseError_leavesLaterFailuresToTheReport(capfd: pytest.CaptureFixture[str]) -> None:
+    late = guv.spawn(fail, ZeroDivisionError("late"), 60)
+    with pytest.raises(KeyError):
+        guv.joinall([guv.spawn(fail, KeyError(), 1), late], raise_error=True)
+    assert guv.joinall([late], timeout=1, raise_error=True) == []
+    assert capfd.readouterr().err == ""
+    guv.sleep(60)
+    assert "ZeroDivisionError: late" in capfd.readouterr().err
+
+
 def test_joinall_ofEventsToo_waitsForThem() -> None:
     event: Event[None] = Event()
     guv.spawn_after(1, event.send)

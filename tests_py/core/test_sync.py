@@ -285,6 +285,34 @@ def test_condition_waiterKilledAfterItWasNotified_passesTheNotificationOn() -> N
     assert log == [1]
 
 
+@pytest.mark.parametrize("make_lock", [RLock, lambda: Semaphore(1)])
+def test_condition_waiterKilledWhileItTakesTheLockAgain_hasItAndPassesTheNotificationOn(
+    make_lock: Callable[[], Any],
+) -> None:
+    condition, log = Condition(make_lock()), list[int]()
+
+    def wait(name: int) -> None:
+        with condition:
+            condition.wait()
+            log.append(name)
+
+    threads = [guv.spawn(wait, i) for i in range(2)]
+    guv.gyield()
+    with condition:
+        condition.notify()
+        guv.gyield()
+        threads[0].kill(KeyError)
+        threads[0].kill()
+        threads[0].kill(ValueError)
+        guv.gyield()
+        assert not threads[0].ready()  # it may not leave its block before it has the lock
+    threads[1].join()
+    assert isinstance(threads[0].exception, guv.greenthread.GreenletExit)
+    assert log == [1]
+    with condition:
+        assert not guv.spawn(condition.acquire, False).wait()  # type: ignore[call-arg]
+
+
 def test_condition_waitFor_goesByThePredicate(clock: MockClock) -> None:
     condition, state = Condition(), list[int]()
 

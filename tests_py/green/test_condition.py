@@ -92,6 +92,32 @@ def test_condition_waiter_killed_after_its_notification_passes_it_on(script: Scr
     assert out == "[2] 0\n"
 
 
+def test_condition_waiter_killed_while_it_takes_the_lock_again_has_it_and_passes_the_notification_on(
+    script: Script,
+) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import threading
+        for lock in threading.Lock(), threading.RLock():
+            condition, woken = threading.Condition(lock), []
+            def waiter(i):
+                with condition:
+                    condition.wait()
+                    woken.append(i)
+            first, second = guv.spawn(waiter, 1), guv.spawn(waiter, 2)
+            while len(condition._waiters) < 2: guv.sleep(0)
+            with condition:
+                condition.notify()
+                guv.sleep(0)
+                first.kill()
+                guv.sleep(0)
+                print(first.ready())
+            second.wait()
+            print(woken, first.ready(), len(condition._waiters), lock.acquire(False))
+    """)
+    assert out == "False\n[2] True 0 True\n" * 2
+
+
 def test_condition_serves_native_threads_and_greenlets_alike(script: Script) -> None:
     out = script("""
         import guv; guv.monkey_patch()

@@ -14,7 +14,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-from ..hubs.waiting import NOTHING, await_note, leave_note, wake_one
+from ..hubs.waiting import NOTHING, await_note, leave_note, retake, wake_one
 from .lock import check_timeout, lock
 
 
@@ -54,19 +54,23 @@ def wait(self: Any, timeout: float | None = None) -> bool:
         mutex.release()
     else:
         state = self._release_save()
-    passed_on = False
+    killed = True
     try:
-        return await_note(waiters, note, timeout)
-    except BaseException:
-        passed_on = note[1] is not NOTHING
-        raise
+        notified = await_note(waiters, note, timeout)
+        killed = False
     finally:
-        if not plain:
-            self._acquire_restore(state)
-        elif not mutex._bit.acquire(False):
-            mutex._wait(-1)
-        if passed_on:
-            self.notify()
+        try:
+            if not plain:
+                retake(self._acquire_restore, state)
+            elif not mutex._bit.acquire(False):
+                retake(mutex._wait, -1)
+        except BaseException:
+            killed = True
+            raise
+        finally:
+            if killed and note[1] is not NOTHING:
+                self.notify()
+    return notified
 
 
 def notify(self: Any, n: int = 1) -> None:

@@ -111,7 +111,10 @@ class Timeout(BaseException):
                 fresh = self.hub.fresh
                 while fresh and not fresh[-1].deadline:
                     fresh.pop()
-        return value is self and self.exception is False
+        if value is not self or self.exception is not False:
+            return False
+        self.__traceback__ = None  # it has the frame of the block, which may have this object
+        return True
 
     def __str__(self) -> str:
         if self.seconds is None:

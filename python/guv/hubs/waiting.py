@@ -26,7 +26,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from .._originals import allocate_lock as native_lock
 from .._originals import get_ident, monotonic_ns
@@ -235,6 +235,29 @@ def await_note(queue: Any, note: Note, timeout: float | None = None) -> bool:
             remove(queue, note)
 
 
+def retake(acquire: Callable[..., object], *args: Any) -> None:
+    """Call `acquire(*args)` until it has got its lock, whatever is thrown in meanwhile; that is raised then.
+
+    For a wait that has freed a lock of its caller's, whose block will free it once more. If several things were thrown
+    in, a kill is raised before others.
+    """
+    thrown: BaseException | None = None
+    while True:
+        try:
+            acquire(*args)
+            break
+        except (MemoryError, RecursionError):  # would come again
+            raise
+        except BaseException as error:
+            if not isinstance(thrown, GreenletExit):
+                thrown = error
+    if thrown is not None:
+        try:
+            raise thrown
+        finally:
+            del thrown  # its traceback has this frame
+
+
 def void(note: Note) -> bool:
     """The caller, whose note this is, waits no more. False if it has been served: it has what it was handed."""
     if note[1] is NOTHING:
@@ -265,12 +288,11 @@ def remove(queue: Any, note: Note) -> None:
 
 
 class Waiters:
-    """Greenlets in order of arrival. `owner` is what they wait for, as reports name it."""
+    """Greenlets in order of arrival."""
 
-    __slots__ = ("owner", "queue")
+    __slots__ = ("queue",)
 
-    def __init__(self, owner: object) -> None:
-        self.owner = owner
+    def __init__(self) -> None:
         self.queue: deque[Note] = deque()
 
     def __len__(self) -> int:
@@ -278,11 +300,12 @@ class Waiters:
 
     def wait(
         self,
+        owner: object,
         timeout: float | None = None,
         settled: Callable[[], bool] | None = None,
         on_lost: Callable[[], Any] | None = None,
     ) -> bool:
-        """Park until woken: True; or until `timeout` seconds have passed: False.
+        """Park until woken: True; or until `timeout` seconds have passed: False. `owner` is as for `park`.
 
         `settled` is asked once more after queueing, for wakers in other threads. `on_lost` is called if an
         exception arrives after this greenlet was woken, so that the wake-up can be passed on.
@@ -294,7 +317,7 @@ class Waiters:
             if settled is not None and settled() and note[1] is NOTHING:
                 note[0] = None
                 return True
-            return park(hub, current, note, timeout, self.owner)
+            return park(hub, current, note, timeout, owner)
         except BaseException:
             if note[1] is not NOTHING and on_lost is not None:
                 on_lost()

@@ -75,12 +75,13 @@ class Lookup:
                     self.job.withdraw()
                     self._unshare()
             raise
-        job = self.job
-        if job.error is None:
-            return job.result
-        if len(self.waiters) == 1:
-            raise job.error
-        raise type(job.error)(*job.error.args)  # one each: tracebacks must not mix
+        error = self.job.error
+        if error is None:
+            return self.job.result
+        try:
+            raise type(error)(*error.args)  # one each: tracebacks must not mix
+        finally:
+            del error
 
 
 def call(function: Callable[..., Any], *args: Any) -> Any:
