@@ -18,8 +18,9 @@ from greenlet import getcurrent
 from .._originals import get_ident as native_ident
 from .._originals import monotonic_ns
 from .._rebind import PerClass
+from ..hubs.deadline import ENDLESS
 from ..hubs.turn import Turn
-from ..hubs.waiting import ENDLESS, NOTHING, WOKEN, Note, park, remove, resume, void, wake_one
+from ..hubs.waiting import NOTHING, WOKEN, Note, park, remove, resume, void, wake_one
 from ._readiness import note_poll
 from .lock import lock
 from .primitives import named
