@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from greenlet import GreenletExit
 
+from .event import AsyncResult
 from .greenthread import GreenThread, spawn
 
 T = TypeVar("T")
@@ -34,6 +35,10 @@ def outcome(thread: GreenThread[T]) -> asyncio.Future[T]:
             future.set_result(thread.wait())
         elif isinstance(error, GreenletExit):
             future.cancel()
+        elif isinstance(error, StopIteration):
+            wrapped = RuntimeError("a greenthread raised StopIteration, which no coroutine can raise")
+            wrapped.__cause__ = error
+            future.set_exception(wrapped)
         else:
             future.set_exception(error)
 
@@ -53,7 +58,8 @@ def outcome(thread: GreenThread[T]) -> asyncio.Future[T]:
 def spawn_for_awaitable(awaitable: Awaitable[T], loop: asyncio.AbstractEventLoop | None = None) -> GreenThread[T]:
     """Have `awaitable` run to its end, in `loop`, or in one of its own; the greenthread gives its result.
 
-    `loop` runs in another greenlet or thread. Killing the greenthread cancels `awaitable`. Never yields.
+    `loop` runs in another greenlet or thread, which may be a native one. Killing the greenthread cancels `awaitable`.
+    Never yields.
     """
 
     async def whole() -> T:
@@ -63,9 +69,13 @@ def spawn_for_awaitable(awaitable: Awaitable[T], loop: asyncio.AbstractEventLoop
         if loop is None:
             return asyncio.run(whole())
         future = asyncio.run_coroutine_threadsafe(whole(), loop)
+        ended: AsyncResult[Any] = AsyncResult()
+        future.add_done_callback(ended.set)
         try:
+            ended.wait()
             return future.result()
         finally:
             future.cancel()
+            del future, ended  # an exception's traceback has this frame
 
     return spawn(run)

@@ -118,15 +118,19 @@ class _Router(io.TextIOBase):
     def __init__(self, program: TextIO) -> None:
         self.program = program
 
-    def write(self, text: str) -> int:
+    def _stream(self) -> TextIO:
         stream = _output.get(self.program)
+        return self.program if stream.closed else stream  # what a console has spawned may outlive it
+
+    def write(self, text: str) -> int:
+        stream = self._stream()
         written = stream.write(text)
         if stream is not self.program and "\n" in text:
             stream.flush()
         return written
 
     def flush(self) -> None:
-        _output.get(self.program).flush()
+        self._stream().flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.program, name)

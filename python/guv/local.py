@@ -49,6 +49,11 @@ class local:
         _new_values(made)  # whoever makes it initialises it right away
         return made
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__getattribute__" not in vars(cls) and any(_describes(cls, name, *_OF_DATA) for name in vars(cls)):
+            cls.__getattribute__ = _look_for_descriptors  # type: ignore[method-assign]
+
     def __getattribute__(self, name: str) -> Any:
         try:
             return _values_of(self)[getcurrent().thread_ident][name]  # type: ignore[attr-defined]
@@ -68,7 +73,7 @@ class local:
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = type(self)
-        if kind is not local and hasattr(type(getattr(kind, name, None)), "__set__"):
+        if _describes(kind, name, "__set__"):
             _plain_setattr(self, name, value)
         elif name == "__dict__":
             raise AttributeError(_READ_ONLY.format(_named(kind)))
@@ -79,7 +84,7 @@ class local:
 
     def __delattr__(self, name: str) -> None:
         kind = type(self)
-        if kind is not local and hasattr(type(getattr(kind, name, None)), "__delete__"):
+        if _describes(kind, name, "__delete__"):
             _plain_delattr(self, name)
         elif name == "__dict__":
             raise AttributeError(_READ_ONLY.format(_named(kind)))
@@ -93,6 +98,7 @@ class local:
         raise TypeError("cannot pickle '_thread._local' object")
 
 
+_OF_DATA = "__set__", "__delete__"
 _MISSING = "{!r} object has no attribute {!r}"
 _READ_ONLY = "{!r} object attribute '__dict__' is read-only"
 
@@ -109,6 +115,25 @@ _set_arguments = local._guv_arguments.__set__  # type: ignore[attr-defined]
 _plain_getattribute = object.__getattribute__
 _plain_setattr = object.__setattr__
 _plain_delattr = object.__delattr__
+
+
+def _describes(kind: type, name: str, *methods: str) -> bool:
+    """Whether a subclass has a descriptor of that name with one of `methods`, which goes before the values."""
+    for base in kind.__mro__:
+        if base is local or name == "__dict__":  # of which we have our own
+            return False
+        if name in base.__dict__:
+            descriptor = type(base.__dict__[name])
+            return any(hasattr(descriptor, method) for method in methods)
+    return False
+
+
+def _look_for_descriptors(self: local, name: str) -> Any:
+    """`__getattribute__` of subclasses that have data descriptors."""
+    if _describes(type(self), name, *_OF_DATA):
+        _current_values(self)  # initialised here, too
+        return _plain_getattribute(self, name)
+    return local.__getattribute__(self, name)
 
 
 def _current_values(of: local) -> dict[str, Any]:

@@ -27,14 +27,10 @@ from itertools import count
 from threading import Condition, current_thread
 from typing import Any, Final, TypeVar
 
-from greenlet import getcurrent
-
-from ._originals import RLock, allocate_lock, get_ident, monotonic_ns, start_new_thread, thread_local
-from .hubs.current import hub_of
-from .hubs.deadline import deadline_after
+from ._originals import RLock, allocate_lock, get_ident, start_new_thread, thread_local
 from .hubs.deadlock import own_threads
 from .hubs.native import run_native
-from .hubs.switch import unpark, wake
+from .hubs.waiting import NOTHING, Note, current_and_hub, park, serve
 
 T = TypeVar("T")
 
@@ -301,32 +297,30 @@ class Proxy:
 class Future(futures.Future[T]):
     """A future that a native thread completes; waiting for it yields, patched or not."""
 
+    _done_callbacks: list[Callable[[futures.Future[T]], object]]  # of the base class
+
     def __init__(self) -> None:
         super().__init__()
         self._condition = Condition(RLock())  # real, and held for moments only
 
     def _join(self, timeout: float | None) -> None:
-        current = getcurrent()
-        hub = hub_of(current)
-        if self.done() or current is hub:
+        if self.done() or (timeout is not None and timeout <= 0):
             return
-        token = -1
-        due = 0
-        if timeout is not None:
-            due = deadline_after(timeout)
-            token = hub.set_timer(due, current)
+        current, hub = current_and_hub()
+        note: Note = [current, NOTHING]
+
+        def completed(_: futures.Future[T]) -> None:
+            serve(note, True)
+
         hub.jobs += 1
-        self.add_done_callback(lambda _: None if ended else wake(hub, current))
-        ended = False
+        self.add_done_callback(completed)
         try:
-            while not self.done() and (timeout is None or monotonic_ns() < due):
-                hub.ready.popleft().switch()
+            park(hub, current, note, timeout, self)
         finally:
-            ended = True
             hub.jobs -= 1
-            if token >= 0:
-                hub.drop_timer(token, current)
-            unpark(hub, current)
+            with self._condition:
+                if completed in self._done_callbacks:
+                    self._done_callbacks.remove(completed)
 
     def result(self, timeout: float | None = None) -> T:
         """As `concurrent.futures.Future.result`; yields."""
@@ -343,6 +337,8 @@ class Future(futures.Future[T]):
 
 
 _numbers = count()  # of executors without a name
+
+_BROKEN: Final = "the initializer failed in a thread, so the executor makes no more calls"
 
 
 class ThreadPoolExecutor(futures.Executor):
@@ -376,7 +372,7 @@ class ThreadPoolExecutor(futures.Executor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         if self._broken:
-            raise BrokenThreadPool("initializer failed; the executor can't be used any more")
+            raise BrokenThreadPool(_BROKEN)
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
         future: Future[T] = Future()
@@ -394,7 +390,7 @@ class ThreadPoolExecutor(futures.Executor):
         if not future.set_running_or_notify_cancel():
             return
         try:
-            if self._prepare is not None and not hasattr(self._prepared, "done"):
+            if self._prepare is not None:
                 self._prepare_thread(self._prepare)
             result = call()
         except BaseException as error:
@@ -404,11 +400,16 @@ class ThreadPoolExecutor(futures.Executor):
             future.set_result(result)
 
     def _prepare_thread(self, prepare: Callable[[], object]) -> None:
+        if hasattr(self._prepared, "done"):
+            return
+        if self._broken:
+            raise BrokenThreadPool(_BROKEN)
         try:
             prepare()
         except BaseException as error:
             self._broken = True
-            raise BrokenThreadPool("initializer failed") from error
+            futures._base.LOGGER.critical("Exception in initializer:", exc_info=True)
+            raise BrokenThreadPool(_BROKEN) from error
         self._prepared.done = True
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -79,6 +79,18 @@ def test_console_printsOfOthers_stayWhereTheyWere(path: Path, capsys: pytest.Cap
     assert capsys.readouterr().out == "the program's own\n"
 
 
+def test_console_leftBeforeWhatItSpawned_leavesThatTheProgramsOutput(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = Client(path), Client(path)
+    one.type("import guv; go = guv.Event(); child = guv.spawn(lambda: (go.wait(), print('late'), 5)[2])")
+    one.file.close()
+    wait_all_blocked()
+    assert two.type("go.send(); child.wait()") == "5\n"
+    two.file.close()
+    assert capsys.readouterr().out == "late\n"
+
+
 def test_console_waitingCall_letsTheProgramGoOn(path: Path) -> None:
     client = Client(path)
     assert client.type("from guv.event import Event; event = Event()") == ""

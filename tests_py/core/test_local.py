@@ -75,6 +75,38 @@ def test_local_subclassWithSlots_sharesThem() -> None:
     assert guv.spawn(lambda: (data.shared, hasattr(data, "own"))).wait() == (1, False)
 
 
+def test_local_subclassWithDataDescriptors_asksThemFirst() -> None:
+    class Doubled:
+        def __get__(self, instance: Any, owner: object = None) -> int:
+            if instance is None:
+                raise RuntimeError("asked of the class")
+            return int(instance.__dict__["doubled"])
+
+        def __set__(self, instance: Any, value: int) -> None:
+            instance.__dict__["doubled"] = 2 * value
+
+        def __delete__(self, instance: Any) -> None:
+            instance.__dict__["doubled"] = 0
+
+    class Data(local):
+        doubled = Doubled()
+
+        @property
+        def text(self) -> str:
+            return f"<{self.__dict__['text']}>"
+
+        @text.setter
+        def text(self, value: str) -> None:
+            self.__dict__["text"] = value
+
+    data: Any = Data()
+    data.doubled, data.text = 2, "a"
+    assert (data.doubled, data.text, data.__dict__) == (4, "<a>", {"doubled": 4, "text": "a"})
+    del data.doubled
+    assert data.doubled == 0
+    assert guv.spawn(lambda: data.__dict__).wait() == {}
+
+
 def test_local_initThatFails_isTriedAgain() -> None:
     class Data(local):
         tries = 0

@@ -50,6 +50,30 @@ def test_executor_future_keepsItsResultWhenAWaiterIsKilledOrTimesOut(gate: Any) 
     assert future.result() == "kept"
 
 
+def test_executor_futureAskedOftenWithALimit_keepsNothingOfThat(gate: Any, hub: AbstractHub) -> None:
+    future = tpool.ThreadPoolExecutor(1).submit(gate)
+    callbacks = len(future._done_callbacks)
+    for _ in range(3):
+        with pytest.raises(futures.TimeoutError):
+            future.result(0.001)
+    assert len(future._done_callbacks) == callbacks
+    refused: list[BaseException | None] = []
+    hub.schedule_call_now(lambda: refused.append(_error_of(future.result)))
+    guv.gyield()
+    guv.gyield()
+    assert isinstance(refused[0], RuntimeError)
+    assert "a callback in the hub" in str(refused[0])
+    gate.open()
+
+
+def _error_of(call: Callable[[], object]) -> BaseException | None:
+    try:
+        call()
+    except Exception as error:
+        return error
+    return None
+
+
 def test_executor_exceptionCancelAndCallbacks_areAsTheStandardOnes(gate: Any, hub: AbstractHub) -> None:
     executor = tpool.ThreadPoolExecutor(1)
     held = executor.submit(gate)
@@ -88,16 +112,30 @@ def test_executor_shutdown_waitsOrCancels(gate: Any) -> None:
             guv.sleep(0.001)
 
 
-def test_executor_initializer_runsOncePerThreadAndItsFailureBreaksThePool() -> None:
+def test_executor_initializer_runsOncePerThreadAndItsFailureBreaksThePool(
+    gate: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     made: list[int] = []
     with tpool.ThreadPoolExecutor(1, initializer=made.append, initargs=(5,)) as executor:
         list(executor.map(int, range(5)))
     assert made == [5]
-    executor = tpool.ThreadPoolExecutor(1, initializer=fail, initargs=(KeyError("x"),))
-    with pytest.raises(futures.BrokenExecutor):
-        executor.submit(int).result()
+    tries: list[int] = []
+
+    def prepare() -> None:
+        tries.append(1)
+        gate()
+        raise KeyError("x")
+
+    executor = tpool.ThreadPoolExecutor(1, initializer=prepare)
+    pending = [executor.submit(int) for _ in range(3)]
+    gate.open()
+    for future in pending:
+        with pytest.raises(futures.BrokenExecutor):
+            future.result()
+    assert tries == [1]
     with pytest.raises(futures.BrokenExecutor):
         executor.submit(int)
+    assert "Exception in initializer" in caplog.text
     for wrong in ({"max_workers": 0}, {"max_workers": -1}):
         with pytest.raises(ValueError, match="greater than 0"):
             tpool.ThreadPoolExecutor(**wrong)

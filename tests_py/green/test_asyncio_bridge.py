@@ -63,6 +63,14 @@ CASES = {
         """,
         "RuntimeError('no running event loop')\n",
     ),
+    "greenThread_thatRaisesStopIteration_saysSoInTheCoroutine": (
+        """
+        def stop(): raise StopIteration(1)
+        async def main(): await guv.spawn(stop)
+        print(outcome(lambda: asyncio.run(main())))
+        """,
+        "RuntimeError('a greenthread raised StopIteration, which no coroutine can raise')\n",
+    ),
     "awaitable_spawned_givesItsResultOrError": (
         """
         async def fail(): raise KeyError(1)
@@ -98,3 +106,34 @@ CASES = {
 @pytest.mark.parametrize(("source", "expected"), CASES.values(), ids=CASES.keys())
 def test_bridge(script: Script, source: str, expected: str) -> None:
     assert script(SETUP + source) == expected
+
+
+def test_awaitable_inALoopOfANativeThread_isWaitedForWithoutThePatch(script: Script) -> None:
+    out = script("""
+        import asyncio, threading
+        import guv
+        from guv.asyncio import spawn_for_awaitable
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        asked, answer = guv.Event(), asyncio.Event()
+        async def ask():
+            thread_hub.call_soon_threadsafe(asked.send)
+            await answer.wait()
+            return "answered"
+        async def ask_in_vain():
+            try: await asyncio.sleep(60)
+            finally: print("cancelled")
+        thread_hub = guv.hubs.get_hub()
+        asking = spawn_for_awaitable(ask(), loop)
+        asked.wait()  # which would never come if the other greenlet blocked the thread
+        loop.call_soon_threadsafe(answer.set)
+        print(asking.wait())
+        vain = spawn_for_awaitable(ask_in_vain(), loop)
+        guv.sleep(0.01)
+        vain.kill()
+        loop.call_soon_threadsafe(loop.call_later, 0.01, loop.stop)
+        thread.join()
+        loop.close()
+    """)
+    assert out == "answered\ncancelled\n"
