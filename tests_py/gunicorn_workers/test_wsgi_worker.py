@@ -29,11 +29,13 @@ def app(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/ws":
         return echo(environ, start_response)
-    if path == "/slow":
-        time.sleep(0.3)
+    if path == "/held":
+        open("held", "w").close()
+        while not os.path.exists("go"):
+            time.sleep(0.01)
     if path == "/fail":
         raise RuntimeError("broken application")
-    told = {"/": "hello", "/slow": "slow", "/pid": str(os.getpid()), "/scheme": environ["wsgi.url_scheme"],
+    told = {"/": "hello", "/held": "late", "/pid": str(os.getpid()), "/scheme": environ["wsgi.url_scheme"],
             "/body": environ["wsgi.input"].read().decode(), "/software": environ["SERVER_SOFTWARE"]}[path].encode()
     start_response("200 OK", [("Content-Length", str(len(told)))])
     return [told]
@@ -85,8 +87,12 @@ class Gunicorn:
             connection.close()
 
     def stop(self, number: int = signal.SIGTERM) -> str:
-        """The log, once the master has ended."""
+        """The log, once the master has been told to end and has."""
         self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> str:
+        """The log, once the master has ended."""
         assert self.process.wait(20) == 0, self.log.read_text()
         return self.log.read_text()
 
@@ -110,18 +116,21 @@ def test_requests_hooks_logs_and_stop(gunicorn, tmp_path):
     assert served.get("/software")[1].startswith(b"gunicorn/")
     assert served.get("/scheme", headers={"X-Forwarded-Proto": "https"}.items()) == (200, b"https")
     assert served.get("/fail")[0] == 500
-    slow: list[tuple[int, bytes]] = []
-    asking = threading.Thread(target=lambda: slow.append(served.get("/slow")))
+    late: list[tuple[int, bytes]] = []
+    asking = threading.Thread(target=lambda: late.append(served.get("/held")))
     asking.start()
-    served.get("/")  # by now the slow one is on its way
-    log = served.stop()
+    while not (tmp_path / "held").exists():
+        time.sleep(0.01)
+    served.process.send_signal(signal.SIGTERM)
+    (tmp_path / "go").touch()
     asking.join()
-    assert slow == [(200, b"slow")]
+    log = served.ended()
+    assert late == [(200, b"late")]
     assert "hook: POST /body 200" in log
     assert "broken application" in log
     access = (tmp_path / "access").read_text()
     assert '"POST /body HTTP/1.1" 200 9' in access
-    assert '"GET /slow HTTP/1.1" 200 4' in access
+    assert '"GET /held HTTP/1.1" 200 4' in access
 
 
 @pytest.mark.parametrize("worker", ["guv.GuvWSGIWorker", "guv.GuvWorker"])

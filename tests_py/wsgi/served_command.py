@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 
 APP = """
-import os, time
+import os, sys, time
 TEXT = {text!r}
 def app(environ, start_response):
-    if environ["PATH_INFO"] == "/slow":
-        time.sleep(0.3)
+    if environ["PATH_INFO"] == "/held":
+        print("held", file=sys.stderr, flush=True)
+        while not os.path.exists("go"):
+            time.sleep(0.01)
     body = f"{{TEXT}} {{os.getpid()}} {{environ['wsgi.multiprocess']}}".encode()
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
@@ -36,6 +38,7 @@ class Command:
             env={**os.environ, "GUV_HUB": hub},
         )
         self.port = 0
+        self.rest = ""  # what it wrote to stderr at last
 
     def line(self, pattern: str) -> re.Match[str]:
         """The next line that fits; lines before it are passed over."""
@@ -68,7 +71,7 @@ class Command:
 
     def status(self) -> int:
         """The exit status, once it has ended by itself."""
-        self.process.communicate(timeout=20)
+        _, self.rest = self.process.communicate(timeout=20)
         return self.process.returncode
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:

@@ -45,16 +45,21 @@ def test_workers_serve_and_stop_with_a_summary(command, hub_kind):
 
 
 @pytest.mark.slow
-def test_stop_lets_a_request_finish(command):
+def test_stop_lets_a_request_finish_and_refuses_new_ones(command, tmp_path):
     served = command("program:factory()").started()
     replies: list[list[str]] = []
-    asking = threading.Thread(target=lambda: replies.append(served.get("/slow")))
+    asking = threading.Thread(target=lambda: replies.append(served.get("/held")))
     asking.start()
-    served.get()  # by now the slow one is on its way
-    status, err = served.end()
+    served.line("held")
+    served.get()
+    served.send(signal.SIGTERM)
+    with pytest.raises(ConnectionRefusedError):
+        while True:  # until supervisor and worker have both closed the socket
+            socket.create_connection(("127.0.0.1", served.port), 20).close()
+    (tmp_path / "go").touch()
     asking.join()
     assert replies[0][0] == "one"
-    assert (status, "stopped after 2 requests" in err) == (0, True)
+    assert (served.status(), "stopped after 2 requests" in served.rest) == (0, True)
 
 
 def test_reload_serves_the_new_program_and_refuses_nobody(command, tmp_path):

@@ -238,7 +238,10 @@ def work(options: argparse.Namespace, listeners: list[socket.socket], report: in
         server.stop_accepting()
     for ending in [spawn(server.stop, options.graceful_timeout) for server in servers]:
         ending.wait()
-    os.write(report, b"%d\n" % sum(server.requests for server in servers))
+    try:
+        os.write(report, b"%d\n" % sum(server.requests for server in servers))
+    except BrokenPipeError:
+        pass  # the supervisor was killed
     return 0
 
 
@@ -266,8 +269,8 @@ def main(arguments: list[str] | None = None) -> int:
         f"guv {__version__} serves {options.app} on {where} with {options.workers} worker"
         f"{'s' if options.workers > 1 else ''}, pid {os.getpid()}"
     )
+    supervisor.on_stop = lambda: _close(listeners, bool(made))  # else clients would go on queueing, for nobody
     status = supervisor.run()  # does not return in workers
-    _close(listeners, bool(made))
     _say(f"stopped after {supervisor.requests} requests in {monotonic() - began:.0f} s")
     return status
 
