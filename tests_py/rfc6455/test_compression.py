@@ -144,3 +144,14 @@ def test_wrong_use_of_compression_ends_the_connection(peer, name):
     client.open(Sec_WebSocket_Extensions="permessage-deflate")
     client.sock.sendall(sent)
     assert client.code() == code
+
+
+@pytest.mark.parametrize("cut", [1, 7, 1000])
+def test_frame_with_two_faults_is_refused_for_one_of_them_however_it_is_cut(peer, cut):
+    client = peer()
+    client.open(Sec_WebSocket_Extensions="permessage-deflate")
+    sent = frame(TEXT, deflate(b"a")[:1], fin=False, rsv=4) + frame(TEXT, b"\xff" * 42, rsv=4)
+    for i in range(0, len(sent), cut):
+        client.sock.sendall(sent[i : i + cut])
+        guv.sleep(0)
+    assert client.code() in (1002, 1007)

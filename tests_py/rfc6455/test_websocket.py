@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 
 import pytest
@@ -116,6 +117,75 @@ def test_close_while_another_greenlet_waits_ends_both(serve):
     guv.sleep(0)
     ws.close()
     assert waiting.wait() is None
+
+
+def fill(ws) -> None:
+    """Send until the peer, which reads nothing, lets no more through."""
+    with guv.Timeout(0.05, False):
+        while True:
+            ws.send(bytes(1 << 20))
+
+
+def test_close_does_not_wait_for_a_peer_that_takes_nothing(serve):
+    ended = []
+
+    def send(ws) -> None:
+        with contextlib.suppress(ConnectionClosedError):
+            while True:
+                ws.send(bytes(1 << 20))
+
+    @WebSocketWSGI.configured(close_timeout=0.02)
+    def handler(ws):
+        guv.spawn(send, ws)
+        guv.sleep(0.02)
+        ws.close()
+        ended.append(ws.close_code)
+
+    ws = connect(serve(handler), compress=False)
+    while not ended:
+        guv.sleep(0.005)
+    assert ended == [1006]
+    ws.socket.close()
+
+
+def test_send_that_was_cut_off_ends_the_websocket(serve):
+    """Behind a part of a frame the next one would be taken for the rest of it."""
+    ended = []
+
+    def handler(ws):
+        fill(ws)
+        try:
+            ws.send("next")
+        except ConnectionClosedError as error:
+            ended.append((error.code, ws.close_reason))
+
+    ws = connect(serve(WebSocketWSGI(handler)), compress=False)
+    while not ended:
+        guv.sleep(0.005)
+    assert ended == [(1006, "sending was cut off")]
+    ws.socket.close()
+
+
+def test_peer_that_takes_nothing_is_given_up_though_a_greenlet_is_sending(serve):
+    ended = []
+
+    @WebSocketWSGI.configured(ping_interval=0.01, ping_timeout=0.02, close_timeout=0.02)
+    def handler(ws):
+        def send() -> None:
+            with pytest.raises(ConnectionClosedError):
+                while True:
+                    ws.send(bytes(1 << 20))
+
+        sending = guv.spawn(send)
+        assert ws.wait() is None
+        sending.wait()
+        ended.append(ws.close_code)
+
+    ws = connect(serve(handler), compress=False)
+    while not ended:
+        guv.sleep(0.005)
+    assert ended[0] in (1006, 1011)
+    ws.socket.close()
 
 
 def test_silent_peer_is_asked_and_given_up(serve):

@@ -83,6 +83,29 @@ def test_server_takes_the_header_and_leaves_the_rest(hub, name):
     server.stop(0)
 
 
+def test_header_that_dribbles_is_cut_off_in_time(hub):
+    server = Server(
+        guv.listen(("127.0.0.1", 0)), lambda sock, address: sock.sendall(b"?"),
+        proxy_protocol=True, handshake_timeout=0.03,
+    )  # fmt: skip
+    server.start()
+    with guv.connect(server.address) as sock:
+        sock.settimeout(0.005)
+        sock.sendall(b"PROXY UNKNOWN ")
+        for _ in range(90):  # less than a header may have
+            sock.sendall(b"x")
+            try:
+                assert sock.recv(1) == b""
+                break
+            except TimeoutError:
+                pass
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("the server went on reading")
+    server.stop(0)
+
+
 def test_connection_without_the_header_is_dropped(hub):
     server = Server(guv.listen(("127.0.0.1", 0)), lambda sock, address: sock.sendall(b"?"), proxy_protocol=True)
     server.start()

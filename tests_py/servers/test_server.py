@@ -209,6 +209,20 @@ def test_stop_kills_what_its_timeout_outlasts(start):
     client.close()
 
 
+def test_each_of_several_stops_ends_with_the_last_connection(start):
+    server = start()
+    client = guv.connect(server.address)
+    client.sendall(b"a")
+    assert client.recv(1) == b"A"
+    stops = [guv.spawn(server.stop) for _ in range(3)]
+    until(lambda: server.stopping)
+    guv.sleep(0)
+    assert not any(stop.dead for stop in stops)
+    client.close()
+    for stop in stops:
+        stop.wait()
+
+
 def test_stop_within_a_handler_waits_for_the_others_only(start):
     done = []
 

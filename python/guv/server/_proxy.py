@@ -6,6 +6,8 @@ import socket
 import struct
 from typing import Any
 
+from .._originals import monotonic
+from ..green import socket as green
 from ..green._transfer import recv
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -14,13 +16,19 @@ _LONGEST_HEADER = 536  # what version 2 says a receiver must be able to take at 
 _FAMILIES = {1: (socket.AF_INET, "4s4sHH"), 2: (socket.AF_INET6, "16s16sHH")}
 
 
-def read_header(sock: Any) -> tuple[str, int] | None:
+def read_header(sock: Any, timeout: float) -> tuple[str, int] | None:
     """Read the header and nothing behind it; the client's address, None if it is not told. Yields.
 
-    Raises ValueError if there is none, OSError if the peer goes away.
+    Raises ValueError if there is none, OSError if the peer goes away or has not sent it all within `timeout` seconds.
+    Leaves the socket without a timeout.
     """
+    deadline = monotonic() + timeout
     data = b""
     while True:
+        left = deadline - monotonic()
+        if left <= 0:
+            raise TimeoutError(f"the PROXY header did not arrive within {timeout:g} s")
+        green.settimeout(sock, left)
         seen = recv(sock, _LONGEST_HEADER - len(data), socket.MSG_PEEK)
         if not seen:
             raise ConnectionError("the connection ended within the PROXY header")
@@ -28,6 +36,7 @@ def read_header(sock: Any) -> tuple[str, int] | None:
         wanted = len(data) + len(seen) if size is None else size
         data += recv(sock, wanted - len(data))
         if size is not None and len(data) == size:
+            green.settimeout(sock, None)
             return parse_header(data)
 
 

@@ -130,7 +130,7 @@ class Server(AbstractServer):
         self._close_connections = close_connections
         self._acceptor: GreenThread[None] | None = None
         self._accepting: greenlet | None = None  # who runs serve_forever
-        self._waiter: greenlet | None = None  # who waits for `running` to shrink
+        self._waiters: set[greenlet] = set()  # who waits for `running` to shrink
 
     # ---- accepting ----
 
@@ -200,8 +200,8 @@ class Server(AbstractServer):
             self.running.pop(me, None)
             if self._close_connections:
                 connection.close()
-            waiter, self._waiter = self._waiter, None
-            if waiter is not None:
+            waiters, self._waiters = self._waiters, set()
+            for waiter in waiters:
                 wake(waiter.hub, waiter)  # type: ignore[attr-defined]
             if self.on_idle is not None and not self.running:
                 self.on_idle()
@@ -213,9 +213,7 @@ class Server(AbstractServer):
             if self.proxy_protocol:
                 from ._proxy import read_header
 
-                green.settimeout(connection, self.handshake_timeout)
-                address = read_header(connection) or address
-                green.settimeout(connection, None)
+                address = read_header(connection, self.handshake_timeout) or address
             if self.ssl_context is not None:
                 green.settimeout(connection, self.handshake_timeout)
                 wrapped = self.ssl_context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
@@ -265,13 +263,13 @@ class Server(AbstractServer):
         timer = None if deadline is None else hub.set_timer(deadline, current)
         try:
             while not condition() and (deadline is None or monotonic_ns() < deadline):
-                self._waiter = current
+                self._waiters.add(current)
                 hub.ready.popleft().switch()
         except BaseException:
             unpark(hub, current)
             raise
         finally:
-            self._waiter = None
+            self._waiters.discard(current)
             if timer is not None:
                 hub.drop_timer(timer, current)
 

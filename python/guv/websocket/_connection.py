@@ -143,14 +143,15 @@ class RFC6455WebSocket(WebSocket):
         self._send(Ping(payload=data))
 
     def close(self, close_data: tuple[int, str] | None = None) -> None:
-        """Say good-bye with (code, reason), 1000 by default, and wait `close_timeout` for the peer to do so. Yields.
+        """Say good-bye with (code, reason), 1000 by default, and wait for the peer to do so. Yields.
 
-        What the peer sends until then is dropped. Does nothing the second time.
+        Both together take `close_timeout` at most. What the peer sends until then is dropped. Does nothing the second
+        time.
         """
         code, reason = close_data if close_data is not None else (1000, "")
         try:
-            self._send_close(code, reason)
             with Timeout(self.close_timeout, False):
+                self._send_close(code, reason)
                 if self._reading.acquire(blocking=False):
                     try:
                         while not self._ended.is_set():
@@ -183,17 +184,23 @@ class RFC6455WebSocket(WebSocket):
             except OSError as error:
                 self._end(ABNORMAL, str(error))
                 raise ConnectionClosedError(f"the connection broke: {error}") from error
+            except BaseException:  # a timeout: part of a frame may be on its way, and nothing can come behind that
+                self._end(ABNORMAL, "sending was cut off")
+                raise
 
     def _answer(self, event: Ping | CloseConnection) -> None:
         """Send a pong or the second good-bye. A peer that takes none may still have sent something worth reading."""
         with self._sending:
-            if self._close_sent:
+            if self._close_sent or self._ended.is_set():
                 return
             self._close_sent = isinstance(event, CloseConnection)
             try:
                 self.socket.sendall(self._protocol.send(event.response()))
             except (LocalProtocolError, OSError):
                 pass
+            except BaseException:
+                self._end(ABNORMAL, "sending was cut off")
+                raise
 
     def _send_close(self, code: int, reason: str) -> None:
         if not self._close_sent:
@@ -230,7 +237,8 @@ class RFC6455WebSocket(WebSocket):
                 self._failure = error
                 return
             self._failure = None
-            self._send_close(error.status, error.message)
+            with Timeout(self.close_timeout, False):
+                self._send_close(error.status, error.message)
             self._end(error.status, error.message)
         except OSError as error:
             self._end(ABNORMAL, str(error))
@@ -250,8 +258,9 @@ class RFC6455WebSocket(WebSocket):
                 silence.cancel()
             if self._asked:
                 raise FailedConnectionError(SERVER_ERROR, "no sign of life")
-            self.ping()
             self._asked = True
+            with Timeout(self.ping_timeout, False):  # a peer that takes nothing gives no sign of life either
+                self.ping()
         return self.socket.recv(_RECEIVE)
 
     def _handle(self, event: Any) -> None:
