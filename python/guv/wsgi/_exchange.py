@@ -12,7 +12,7 @@ from ._errors import BadRequest, BadResponse, ClientDisconnected
 from ._file import FileWrapper, send_file
 from ._head import Environ
 from ._input import NO_BODY, Input
-from ._reply import ReplyHead, date_line
+from ._reply import ReplyHead, date_line, end_with_date, reply_head
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -117,7 +117,7 @@ class Exchange:
                 exc_info = None  # no cycle with the traceback
         elif self.head is not None:
             raise BadResponse("start_response() was called twice without exc_info")
-        self.head = ReplyHead(status, headers)
+        self.head = reply_head(status, headers)
         self.status = status
         self.headers = headers
         return self.write
@@ -227,12 +227,27 @@ class Exchange:
         if body.__class__ is not bytes:
             body = _as_bytes(body)
         size = len(body)
-        data = self.begin(size)
-        if self._left == size:
-            self._left = 0
+        head = self.head
+        if (
+            head is not None
+            and head.data is not None
+            and head.length == size
+            and self.keep
+            and self.is_11
+            and self.input is NO_BODY
+            and self.environ["REQUEST_METHOD"] != "HEAD"
+            and not handler.server.stopping
+        ):  # `begin`, for the most frequent of its cases
+            data = head.data + end_with_date()
+            self.head_sent = True
             self.sent = size
         else:
-            body = self._frame(body)
+            data = self.begin(size)
+            if self._left == size:
+                self._left = 0
+                self.sent = size
+            else:
+                body = self._frame(body)
         if size <= _JOINED:
             try:
                 handler.transmit(handler.sock, data + body, 0)

@@ -33,15 +33,33 @@ _lines: dict[tuple[str, str], tuple[str, int]] = {}
 _LONGEST_REMEMBERED = 64  # characters of a value
 
 
-class ReplyHead:
-    """A status line and header fields, as far as the application gives them."""
+#: heads that are likely to come again, by status and headers; emptied when it is full
+_heads: dict[tuple[str | tuple[str, str], ...], ReplyHead] = {}
+_HEADS_REMEMBERED = 256
 
-    __slots__ = ("close", "has_date", "length", "status_code", "text")
+
+def reply_head(status: str, headers: Iterable[tuple[str, str]]) -> ReplyHead:
+    """The head that an application gives; raises as `ReplyHead` does."""
+    known = None
+    if headers.__class__ is list:
+        try:
+            known = _heads.get((status, *headers))
+        except TypeError:  # a header is no tuple
+            pass
+    return ReplyHead(status, headers) if known is None else known
+
+
+class ReplyHead:
+    """A status line and header fields, as far as the application gives them. Constant."""
+
+    __slots__ = ("close", "data", "has_date", "length", "status_code", "text")
 
     #: the number in the status
     status_code: int
     #: status line and fields, each with its line end
     text: str
+    #: `text` as it travels, if only Date is missing; None if there is more to say about it
+    data: bytes | None
     #: Content-Length, or None
     length: int | None
 
@@ -53,12 +71,14 @@ class ReplyHead:
             self.status_code, text = _learn_status(status)
         self.length = None
         self.has_date = self.close = False
+        is_known = headers.__class__ is list  # and can be read twice
         for header in headers:
             try:
                 line = _lines.get(header)
             except TypeError:
                 line = None
             if line is None:
+                is_known = False
                 line = self._line(header)
             text += line[0]
             if line[1] >= 0:
@@ -66,6 +86,12 @@ class ReplyHead:
                     raise BadResponse("Content-Length is given twice")
                 self.length = line[1]
         self.text = text
+        self.data = None
+        if is_known and self.length is not None and self.status_code >= 200 and self.status_code not in (204, 304):
+            self.data = text.encode("latin-1")
+            if len(_heads) >= _HEADS_REMEMBERED:
+                _heads.clear()
+            _heads[(status, *headers)] = self
 
     def _line(self, header: tuple[str, str]) -> tuple[str, int]:
         """The line of a header and, if that is Content-Length, its number, else -1."""
@@ -130,14 +156,22 @@ def format_date_time(timestamp: float) -> str:
 
 
 _date = ""
+_end = b""
 _date_ends = 0.0
 
 
 def date_line() -> str:
     """The field Date for now; made once a second."""
-    global _date, _date_ends
+    end_with_date()
+    return _date
+
+
+def end_with_date() -> bytes:
+    """The field Date for now and the empty line, as they travel; made once a second."""
+    global _date, _end, _date_ends
     now = _time()
     if not _date_ends - 1.0 <= now < _date_ends:  # a clock that is set back counts, too
         _date_ends = int(now) + 1.0
         _date = f"Date: {format_date_time(now)}\r\n"
-    return _date
+        _end = f"{_date}\r\n".encode()
+    return _end
