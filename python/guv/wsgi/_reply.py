@@ -91,7 +91,8 @@ class ReplyHead:
             self.data = text.encode("latin-1")
             if len(_heads) >= _HEADS_REMEMBERED:
                 _heads.clear()
-            _heads[(status, *headers)] = self
+            key = (status, *headers)
+            _heads[key] = self
 
     def _line(self, header: tuple[str, str]) -> tuple[str, int]:
         """The line of a header and, if that is Content-Length, its number, else -1."""
