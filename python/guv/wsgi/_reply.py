@@ -91,7 +91,7 @@ class ReplyHead:
             self.data = text.encode("latin-1")
             if len(_heads) >= _HEADS_REMEMBERED:
                 _heads.clear()
-            key = (status, *headers)
+            key: tuple[str | tuple[str, str], ...] = (status, *headers)
             _heads[key] = self
 
     def _line(self, header: tuple[str, str]) -> tuple[str, int]:
