@@ -26,15 +26,21 @@ from .timeout import Timeout as Timeout
 from .timeout import with_timeout as with_timeout
 
 if _TYPE_CHECKING:
+    from . import const as const
     from . import debug as debug
     from . import event as event
+    from . import exceptions as exceptions
     from . import greenpool as greenpool
+    from . import greenthread as greenthread
+    from . import hubs as hubs
     from . import local as local
     from . import lock as lock
+    from . import patcher as patcher
     from . import pools as pools
     from . import queue as queue
     from . import semaphore as semaphore
     from . import server as server
+    from . import timeout as timeout
     from . import tpool as tpool
     from . import wsgi as wsgi
     from .event import AsyncResult as AsyncResult
