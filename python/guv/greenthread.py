@@ -400,7 +400,7 @@ def kill(g: greenlet, *throw_args: Any) -> None:
 
     A greenlet that has not started ends without running; one that has ended is left alone; in one that is
     shielded (`guv.shield`) the exception is raised when the shield ends. The caller yields, and goes on in the next
-    turn. A greenlet of another thread is killed there.
+    turn. A greenlet of another thread is killed there; if that thread has ended, it is left alone, since it never runs.
     """
     if g.dead:
         return
@@ -410,7 +410,7 @@ def kill(g: greenlet, *throw_args: Any) -> None:
     hub = hub_of(current)
     home = getattr(g, "hub", hub)
     if home is not hub:
-        home.call_soon_threadsafe(throw, g, *throw_args)
+        throw_elsewhere(home, g, *throw_args)
         return
     shield = getattr(g, "shield", None)
     if not g or (shield is not None and shield.holds(_exception(throw_args))):
@@ -445,6 +445,15 @@ def throw(g: greenlet, *throw_args: Any) -> None:
                 raise _elsewhere(g) from error
     elif not g.dead:
         _end_unstarted(g, throw_args)
+
+
+def throw_elsewhere(home: AbstractHub, g: greenlet, *throw_args: Any) -> bool:
+    """Have `throw` called in the thread of `home`, the hub of `g`; False if that is closed. Never yields."""
+    try:
+        home.call_soon_threadsafe(throw, g, *throw_args)
+    except HubClosedError:
+        return False
+    return True
 
 
 def _elsewhere(g: greenlet) -> WrongThreadError:

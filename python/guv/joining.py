@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, overload
 from greenlet import GreenletExit, greenlet
 
 from ._originals import monotonic_ns
-from .greenthread import GreenThread, looked_at, throw
+from .greenthread import GreenThread, looked_at, throw, throw_elsewhere
 from .hubs.deadline import deadline_after
 from .hubs.waiting import NOTHING, Note, current_and_hub, park, remove
 from .queue import Empty, LightQueue
@@ -159,19 +159,22 @@ def killall(
     """Kill all of them, as `guv.kill` does; whether all have ended.
 
     Yields until they have, for at most `timeout` seconds; not at all without `block`: then those that have started are
-    killed in the next turn. The caller may be among them; it is not waited for, and killed in the next turn.
+    killed in the next turn. The caller may be among them; it is not waited for, and killed in the next turn. Nor are
+    those waited for whose thread has ended, which never run again.
     """
     found = list(greenlets)
     current, hub = current_and_hub()
+    lost = set()  # in threads that have ended: they never will
     for g in found:
         home = getattr(g, "hub", hub)
         if home is not hub:
-            home.call_soon_threadsafe(throw, g, exception)
+            if not throw_elsewhere(home, g, exception):
+                lost.add(g)
         elif g:
             hub.calls.append(partial(throw, g, exception))
         else:
             throw(g, exception)
     waited = [g for g in found if isinstance(g, GreenThread) and g is not current]
     if block:
-        wait(waited, timeout)
+        wait([g for g in waited if g not in lost], timeout)
     return all(g.ready() for g in waited)

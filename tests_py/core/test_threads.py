@@ -154,6 +154,22 @@ def test_greenThread_isWaitedForAndKilledFromAnotherThread() -> None:
     assert not thread.successful()
 
 
+def test_kill_ofAGreenletOfAThreadThatHasEnded_doesNothingAndTheOthersAreKilled() -> None:
+    left: list[guv.GreenThread[None]] = []
+
+    def leave() -> None:
+        left.append(guv.spawn(guv.sleep, 60))
+        guv.gyield()
+
+    in_threads(leave)()
+    while not left[0].hub.closed:
+        guv.sleep(0.001)
+    guv.kill(left[0])
+    ours = guv.spawn(guv.sleep, 60)
+    assert not guv.killall([left[0], ours])
+    assert ours.ready()
+
+
 def test_item_forAGreenletOfAThreadThatHasEnded_goesToTheNext() -> None:
     queue = Queue[int]()
 
