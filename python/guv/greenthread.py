@@ -220,20 +220,10 @@ class GreenThread(greenlet, Generic[T]):
         if not self._add_link(note):
             return True
         try:
-            if timeout is None and current is not hub.main and current is not hub:
-                while note[1] is NOTHING:
-                    hub.ready.popleft().switch()
-                note[0] = None
-                return True
-            if park(hub, current, note, timeout, self):
-                return True
-        except BaseException:
-            note[0] = None
-            unpark(hub, current)
-            self._drop_link(note)
-            raise
-        self._drop_link(note)
-        return False
+            return park(hub, current, note, timeout, self)
+        finally:
+            if note[1] is NOTHING:
+                self._drop_link(note)
 
     def _add_link(self, link: Any) -> bool:
         """False if it has ended. Looking and adding is one step, as far as other threads can see."""
