@@ -1,8 +1,8 @@
 """Replacing objects wherever the program already holds them.
 
-`from x import y`, a class attribute, an instance's attribute, a closure, an element of a list: each keeps the object
-that stood there when it was made. `rebind` finds these places through the garbage collector and puts the new object
-there. What it can't write to (a default argument, a local variable of a function that runs) it names.
+`from x import y`, a class attribute, an instance's attribute, a default argument, a closure, an element of a list: each
+keeps the object that stood there when it was made. `rebind` finds these places through the garbage collector and puts
+the new object there. What it can't write to (a local variable of a function that runs) it names.
 
 Nothing here yields. One pass takes about a microsecond for each container object of the process.
 """
@@ -278,25 +278,15 @@ class _Walk:
                         each[i] = new[id(value)]
 
     def in_defaults(self) -> None:
-        """Default arguments: repaired in the standard library, named elsewhere."""
+        """Default arguments of functions."""
         new = self.new
         for function in self.functions:
             positional = function.__defaults__ or ()
             keywords = function.__kwdefaults__ or {}
-            if new.keys().isdisjoint(map(id, (*positional, *keywords.values()))):
+            if new.keys().isdisjoint(map(id, (*positional, *keywords.values()))) or is_private(function.__module__):
                 continue
-            module = function.__module__
-            if is_private(module):
-                continue
-            if isinstance(module, str) and module.partition(".")[0] in sys.stdlib_module_names:
-                function.__defaults__ = tuple(new.get(id(value), value) for value in positional) or None
-                keywords.update({key: new[id(value)] for key, value in keywords.items() if id(value) in new})
-                continue
-            code = function.__code__
-            names = code.co_varnames[: code.co_argcount][-len(positional) :] if positional else ()
-            for name, value in [*zip(names, positional, strict=False), *keywords.items()]:
-                if id(value) in new:
-                    self.result.missed.append(f"{module}.{function.__qualname__} (default of argument {name!r})")
+            function.__defaults__ = tuple(new.get(id(value), value) for value in positional) or None
+            keywords.update({key: new[id(value)] for key, value in keywords.items() if id(value) in new})
 
     def in_frames(self) -> None:
         """Local variables of functions that run now can't be changed. Other threads may go on blocking."""
