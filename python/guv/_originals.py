@@ -14,12 +14,29 @@ import posix
 import select as _select
 import sys as _sys
 import time as _time
+from collections.abc import Callable as _Callable
+from types import ModuleType as _ModuleType
+from typing import Any as _Any
 
-monotonic = _time.monotonic
-monotonic_ns = _time.monotonic_ns
-perf_counter_ns = _time.perf_counter_ns
+
+def _own_clock() -> _ModuleType:
+    """A second instance of the C module `time`, with functions of its own.
+
+    freezegun and others like it stop the clocks wherever a module of the process holds a function of `time`; guv's
+    timers would stand still with them, and every greenlet would sleep for ever.
+    """
+    spec = _time.__spec__
+    clock = spec.loader.create_module(spec)  # type: ignore[union-attr]
+    spec.loader.exec_module(clock)  # type: ignore[union-attr, arg-type]
+    return clock  # type: ignore[return-value]
+
+
+_clock: _Any = _own_clock()
+monotonic: _Callable[[], float] = _clock.monotonic
+monotonic_ns: _Callable[[], int] = _clock.monotonic_ns
+perf_counter_ns: _Callable[[], int] = _clock.perf_counter_ns
+time: _Callable[[], float] = _clock.time
 time_sleep = _time.sleep
-time = _time.time
 
 get_ident = _thread.get_ident
 get_native_id = _thread.get_native_id
