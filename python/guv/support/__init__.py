@@ -42,6 +42,7 @@ SUPPORTED: Final = {
     "grpc": "guv.support.grpc",
     "uvloop": "guv.support.uvloop",
     "sqlite3": "guv.support.sqlite3",
+    "ctypes": "guv.support.ctypes",
     "cassandra": "guv.support.cassandra",
     "pycares": "guv.support.pycares",
     "watchfiles": "guv.support.watchfiles",
