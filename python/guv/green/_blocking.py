@@ -19,6 +19,7 @@ from greenlet import getcurrent
 from .._originals import fcntl, fstat, get_blocking, os_write, poll
 from ..const import READ, WRITE
 from ..hubs.current import hub_of
+from ..hubs.fairness import be_fair
 from ..hubs.switch import trampoline
 
 _IN: Final = select.POLLIN
@@ -74,6 +75,7 @@ def would_block(fd: Any, event: int) -> bool:
 
 def await_input(fd: int) -> None:
     """Park until reading from `fd` would not block the thread. Does nothing in the hub."""
+    be_fair()
     while would_block(fd, _IN) and _may_wait():
         trampoline(fd, READ)
 

@@ -19,9 +19,9 @@ from .._originals import get_ident as native_ident
 from .._originals import monotonic_ns
 from .._rebind import PerClass
 from ..hubs.deadline import ENDLESS
+from ..hubs.fairness import be_fair
 from ..hubs.turn import Turn
 from ..hubs.waiting import NOTHING, WOKEN, Note, park, remove, resume, void, wake_one
-from ._readiness import note_poll
 from .lock import lock
 from .primitives import named
 
@@ -68,6 +68,8 @@ def make_put(original: Any) -> Any:
             if note[1] is _PUT_IN:
                 return None
         try:
+            if not block or timeout == 0:
+                be_fair()
             return original(self, item, block, timeout)  # type: ignore[no-any-return]
         except BaseException:
             if note is not None and note[1] is WOKEN:
@@ -131,9 +133,9 @@ def make_get(original: Any) -> Any:
             item = note[1]
             if item is not NOTHING and item is not WOKEN:
                 return item
-        if not block:
-            note_poll()
         try:
+            if not block or timeout == 0:
+                be_fair()
             return original(self, block, timeout)
         except BaseException:
             if note is not None and note[1] is WOKEN:
@@ -279,10 +281,10 @@ def class_of(method: Any) -> tuple[type, bool]:
 
 
 def make_look(original: Any) -> Any:
-    """`Queue.empty` or `Queue.qsize`, for the class that has `original`."""
+    """`Queue.empty`, `full` or `qsize`, for the class that has `original`."""
 
     def look(self: Any) -> Any:
-        note_poll()
+        be_fair()
         return original(self)
 
     look.__doc__ = original.__doc__
@@ -293,5 +295,6 @@ PATCHES: list[tuple[str, str, Any]] = [
     ("queue", "Queue.put", PerClass(make_put)),
     ("queue", "Queue.get", PerClass(make_get)),
     ("queue", "Queue.empty", PerClass(make_look)),
+    ("queue", "Queue.full", PerClass(make_look)),
     ("queue", "Queue.qsize", PerClass(make_look)),
 ]

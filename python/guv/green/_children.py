@@ -16,6 +16,7 @@ from .._originals import os_close, pidfd_open
 from .._originals import waitpid as _waitpid
 from ..const import READ
 from ..hubs.current import hub_of
+from ..hubs.fairness import be_fair
 from ..hubs.native import run_native
 from ..hubs.switch import trampoline
 
@@ -49,6 +50,7 @@ def wait4(pid: int, options: int) -> tuple[int, int, Any]:
 def waitid(idtype: int, id: int, options: int, /) -> Any:
     """As `os.waitid`; yields until a child is in one of the states asked for."""
     if options & os.WNOHANG:
+        be_fair()
         return _waitid(idtype, id, options)
     while True:
         found = _waitid(idtype, id, options | os.WNOHANG)
@@ -64,9 +66,12 @@ def waitid(idtype: int, id: int, options: int, /) -> Any:
 
 def _collect(attempt: Callable[[], T], pid: int, options: int) -> T:
     """Repeat `attempt`, a call with WNOHANG, until it has found a child."""
+    if options & os.WNOHANG:
+        be_fair()
+        return attempt()
     while True:
         result = attempt()
-        if result[0] or options & os.WNOHANG or hub_of(current := getcurrent()) is current:
+        if result[0] or hub_of(current := getcurrent()) is current:
             return result
         if pid > 0 and not options & (os.WUNTRACED | os.WCONTINUED):
             await_end(pid)

@@ -18,19 +18,9 @@ from ..const import READ, WRITE
 from ..hubs.abc import AbstractHub
 from ..hubs.current import hub_of
 from ..hubs.descriptor import Descriptor
-from ..hubs.switch import gyield, trampoline, unpark
+from ..hubs.switch import trampoline, unpark
 
 Found = TypeVar("Found")
-
-#: Nanoseconds between two yields of a program that does not wait, in a loop. As long as an
-#: interpreter's switch interval: threads would be preempted after that time.
-FAIR = 5_000_000
-
-#: Looks at something that are fair together: a single one does not switch.
-POLLS = 50
-
-_polls = 0
-_yielded = 0  # when such a program yielded last
 
 
 class Watch:
@@ -142,25 +132,3 @@ def wait_until(
 
 class _TimeIsUp(BaseException):
     """The end of a wait."""
-
-
-def be_fair() -> None:
-    """Called by a poll that does not wait: because it must not, or because something is ready (there are descriptors
-    that are writable all the time). Programs poll in a loop until another of their threads has done something.
-    Lets the others run now and then."""
-    global _yielded
-    now = monotonic_ns()
-    if now - _yielded > FAIR:
-        current = getcurrent()
-        if current is not hub_of(current):
-            gyield()
-        _yielded = monotonic_ns()
-
-
-def note_poll() -> None:
-    """As `be_fair`, for calls that programs also make where they do not poll: it takes many of them to yield."""
-    global _polls
-    _polls += 1
-    if _polls >= POLLS:
-        _polls = 0
-        be_fair()

@@ -12,6 +12,7 @@ import socket as _stdlib
 from typing import Any
 
 from .._originals import RawSocket
+from ..hubs.fairness import be_fair
 from ..resolver import literals, numeric
 from ._endpoint import (
     Endpoint,
@@ -53,6 +54,8 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     endpoint = self._closed
     if endpoint.__class__ is not Endpoint:
         endpoint = adopt(self)
+    if endpoint.readable:
+        be_fair()
     due = 0
     while True:
         if endpoint.readable or flags or not bufsize:
@@ -60,6 +63,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
                 data: bytes = _recv(self, bufsize, flags | DONTWAIT if flags else DONTWAIT)
             except BlockingIOError:
                 if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
+                    be_fair()
                     raise
                 endpoint.readable = False
             else:
@@ -78,6 +82,8 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
     endpoint = self._closed
     if endpoint.__class__ is not Endpoint:
         endpoint = adopt(self)
+    if endpoint.readable:
+        be_fair()
     due = 0
     while True:
         if endpoint.readable or flags:
@@ -85,6 +91,7 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
                 count: int = _recv_into(self, buffer, nbytes, flags | DONTWAIT)
             except BlockingIOError:
                 if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
+                    be_fair()
                     raise
                 endpoint.readable = False
             else:
@@ -146,6 +153,7 @@ def receive(self: Any, call: Any, flags: int, *args: Any) -> Any:
                 return call(self, *args)
             except BlockingIOError:
                 if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
+                    be_fair()
                     raise
                 endpoint.readable = False
         due = wait_readable(endpoint, due)
@@ -163,6 +171,7 @@ def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
                 return _recvfrom(self, bufsize, DONTWAIT)  # type: ignore[no-any-return]
             except BlockingIOError:
                 if endpoint.timeout == 0.0:
+                    be_fair()
                     raise
                 endpoint.readable = False
         due = wait_readable(endpoint, due)
@@ -204,6 +213,7 @@ def send(self: Any, data: Any, flags: int = 0, /) -> int:
                 sent: int = _send(self, data, flags | DONTWAIT if flags else DONTWAIT)
             except BlockingIOError:
                 if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
+                    be_fair()
                     raise
                 endpoint.writable = False
             else:
@@ -235,6 +245,7 @@ def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
             sent = _send(self, data, flags | DONTWAIT if flags else DONTWAIT)
         except BlockingIOError:
             if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
+                be_fair()
                 raise
             sent = 0
         if data.__class__ is bytes and sent == len(data):
@@ -252,6 +263,7 @@ def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
                 sent += _send(self, whole[sent:], flags | DONTWAIT)
             except BlockingIOError:
                 if flags and _impatient(endpoint, flags):
+                    be_fair()
                     raise
                 endpoint.writable = False
 
@@ -268,6 +280,7 @@ def _transmit(self: Any, call: Any, flags: int, *args: Any) -> Any:
                 return call(self, *args)
             except BlockingIOError:
                 if endpoint.timeout == 0.0 or (flags and _impatient(endpoint, flags)):
+                    be_fair()
                     raise
                 endpoint.writable = False
         due = wait_writable(endpoint, due)
@@ -289,6 +302,7 @@ def sendto(self: Any, data: Any, *args: Any) -> int:
                 return _sendto(self, data, DONTWAIT, address)  # type: ignore[no-any-return]
             except BlockingIOError:
                 if endpoint.timeout == 0.0:
+                    be_fair()
                     raise
                 endpoint.writable = False
         return _transmit(self, _sendto, 0, data, DONTWAIT, address)  # type: ignore[no-any-return]

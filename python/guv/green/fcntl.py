@@ -13,6 +13,7 @@ from typing import Any
 from .._originals import fcntl as _fcntl
 from .._originals import flock as _flock
 from .._originals import lockf as _lockf
+from ..hubs.fairness import be_fair
 from ..hubs.native import run_native
 from . import names_of
 
@@ -26,6 +27,8 @@ _WITHOUT_WAITING = {
 def flock(fd: Any, operation: int, /) -> None:
     """As `fcntl.flock`; yields while somebody else holds the lock."""
     if operation & _stdlib.LOCK_NB or operation & _stdlib.LOCK_UN:
+        if not operation & _stdlib.LOCK_UN:
+            be_fair()
         _flock(fd, operation)
         return
     try:
@@ -39,6 +42,8 @@ def flock(fd: Any, operation: int, /) -> None:
 def lockf(fd: Any, cmd: int, len: int = 0, start: int = 0, whence: int = 0, /) -> None:
     """As `fcntl.lockf`; yields while another process holds the lock."""
     if cmd & _stdlib.LOCK_NB or cmd & _stdlib.LOCK_UN:
+        if not cmd & _stdlib.LOCK_UN:
+            be_fair()
         _lockf(fd, cmd, len, start, whence)
         return
     try:

@@ -15,6 +15,7 @@ from greenlet import getcurrent
 
 from .._originals import allocate_lock as native_lock
 from .._originals import get_ident
+from ..hubs.fairness import be_fair
 from ..hubs.turn import Turn
 from ..hubs.waiting import NOTHING, await_note, leave_note, resume, serve, withdraw
 
@@ -53,6 +54,7 @@ class lock:
         if self._bit.acquire(False):
             return True
         if not blocking or timeout == 0:
+            be_fair()
             return False
         return self._wait(timeout)
 
@@ -85,6 +87,7 @@ class lock:
 
     def locked(self) -> bool:
         """Whether somebody holds it."""
+        be_fair()
         return self._bit.locked()
 
     acquire_lock = acquire

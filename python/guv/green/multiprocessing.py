@@ -17,6 +17,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from ..hubs.current import hub_of
+from ..hubs.fairness import be_fair
 from ..hubs.native import run_native
 from ..hubs.timeout import Timeout
 from . import names_of
@@ -92,6 +93,7 @@ class SemLock:
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
         """Take it; yields while it is taken, for at most `timeout` seconds."""
+        be_fair()
         if self._try():
             return True
         if not block or (timeout is not None and timeout <= 0):

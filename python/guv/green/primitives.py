@@ -15,6 +15,7 @@ from typing import Any
 
 from greenlet import getcurrent
 
+from ..hubs.fairness import be_fair
 from ..hubs.turn import Turn
 from ..hubs.waiting import NOTHING, Note, await_note, leave_note, wake_one, withdraw
 from .lock import check_timeout
@@ -64,6 +65,12 @@ def _event_wait(self: Any, waiters: Any, timeout: float | None) -> bool:
     return await_note(waiters, note, timeout)
 
 
+def event_is_set(self: Any) -> bool:
+    """Return true if and only if the internal flag is true. Yields as other looks do (`guv.hubs.fairness`)."""
+    be_fair()
+    return self._flag  # type: ignore[no-any-return]
+
+
 def event_set(self: Any) -> None:
     """Set the internal flag to true. All threads waiting for it are awakened. Never yields."""
     self._flag = True
@@ -93,6 +100,7 @@ def semaphore_acquire(self: Any, blocking: bool = True, timeout: float | None = 
         self._value -= 1
         return True
     if not blocking:
+        be_fair()
         return False
     if timeout is not None and timeout > 0:
         check_timeout(True, timeout)
@@ -155,6 +163,7 @@ THREADING: list[tuple[str, str, Any]] = [
     ("threading", path, named(function, f"threading.{path}"))
     for path, function in (
         ("Event.wait", event_wait),
+        ("Event.is_set", event_is_set),
         ("Event.set", event_set),
         ("Event.clear", event_clear),
         ("Semaphore.acquire", semaphore_acquire),

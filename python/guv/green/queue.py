@@ -12,9 +12,9 @@ from types import GenericAlias
 from typing import Any, NoReturn
 
 from .._originals import monotonic_ns
+from ..hubs.fairness import be_fair
 from ..hubs.waiting import NOTHING, Note, await_note, leave_note, wake_one, withdraw
 from . import _bounded, names_of
-from ._readiness import be_fair, note_poll
 from .lock import check_timeout
 
 
@@ -51,18 +51,12 @@ class SimpleQueue:
                 raise ValueError("'timeout' must be a non-negative number")
             check_timeout(True, timeout)
             deadline = monotonic_ns() + int(timeout * 1e9)
+        be_fair()  # a worker that always finds work must not keep the others from running
         while True:
             try:
-                item = self._items.popleft()
-                # a worker that always finds work must not keep the others from running
-                if block:
-                    be_fair()
-                else:
-                    note_poll()
-                return item
+                return self._items.popleft()
             except IndexError:
                 if not block:
-                    note_poll()
                     raise Empty from None
             if not self._await_item(deadline):
                 raise Empty
@@ -89,17 +83,17 @@ class SimpleQueue:
         self.put(item)
 
     def get_nowait(self) -> Any:
-        """Remove and return an item, or raise `Empty`. Yields only where it is called in a loop without an end."""
+        """Remove and return an item, or raise `Empty`. Yields as other looks do (`guv.hubs.fairness`)."""
         return self.get(False)
 
     def empty(self) -> bool:
         """Whether there are no items now. Yields as `get_nowait`."""
-        note_poll()
+        be_fair()
         return not self._items
 
     def qsize(self) -> int:
         """How many items there are now. Yields as `get_nowait`."""
-        note_poll()
+        be_fair()
         return len(self._items)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from greenlet import getcurrent
 
+from ..hubs.fairness import be_fair
 from ..hubs.ident import get_ident
 from ..hubs.waiting import NOTHING, Note, await_note, leave_note, resume, withdraw
 from .lock import check_timeout
@@ -55,6 +56,7 @@ class RLock:
             self._count = 1
             return True
         if not blocking or timeout == 0:
+            be_fair()
             return False
         return self._wait(me, timeout)
 

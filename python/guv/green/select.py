@@ -22,9 +22,10 @@ from .._originals import select as raw_select
 from ..const import READ, WRITE
 from ..hubs.abc import AbstractHub
 from ..hubs.current import get_hub
+from ..hubs.fairness import be_fair
 from ..hubs.wire import PRIORITY
 from . import names_of
-from ._readiness import be_fair, wait_until
+from ._readiness import wait_until
 
 URGENT = _stdlib.POLLPRI | _stdlib.POLLRDBAND
 OUTPUT = _stdlib.POLLOUT | _stdlib.POLLWRNORM | _stdlib.POLLWRBAND

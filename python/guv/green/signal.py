@@ -22,6 +22,7 @@ from greenlet import getcurrent, greenlet
 from .._originals import get_ident, monotonic_ns, os_close
 from ..const import READ
 from ..hubs.current import hub_of
+from ..hubs.fairness import be_fair
 from ..hubs.native import run_native
 from ..hubs.signals import plumbing, unwrap, wrap
 from ..hubs.switch import trampoline, unpark
@@ -113,7 +114,10 @@ def sigwaitinfo(sigset: Iterable[int], /) -> Any:
 
 
 def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
-    """As `signal.sigtimedwait`; yields unless `timeout` is 0. None when the time is over."""
+    """As `signal.sigtimedwait`; yields, with a `timeout` of 0 as other looks do (`guv.hubs.fairness`). None when the
+    time is over."""
+    if not timeout:
+        be_fair()
     info = _sigtimedwait(sigset, 0 if timeout > 0 else timeout)
     if info is not None or timeout <= 0:
         return info

@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess as _stdlib
 from typing import Any
 
+from ..hubs.fairness import be_fair
 from . import names_of
 from ._children import await_end
 
@@ -31,12 +32,20 @@ def _wait(self: Any, timeout: float | None) -> int:
     return status
 
 
+def poll(self: Any) -> int | None:
+    """Check if child process has terminated. Set and return returncode attribute. Yields as other looks do
+    (`guv.hubs.fairness`)."""
+    be_fair()
+    return self._internal_poll()  # type: ignore[no-any-return]
+
+
 class Popen(_stdlib.Popen[Any]):
     """`subprocess.Popen` whose waiting yields."""
 
     _wait = _wait
+    poll = poll
 
 
-PATCHES = [("subprocess", "Popen._wait", _wait)]
+PATCHES = [("subprocess", "Popen._wait", _wait), ("subprocess", "Popen.poll", poll)]
 
 __getattr__ = names_of("subprocess")

@@ -86,7 +86,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
     # The interpreter specialises access to slots, not to the dict of a greenlet: 5 ns against 50.
     __slots__ = (
-        "calls", "closed", "due", "fds", "free", "fresh", "jobs", "last", "looked", "lookups", "mail",
+        "calls", "closed", "due", "fds", "free", "fresh", "jobs", "last", "looked", "looking_since", "lookups", "mail",
         "main", "main_waits", "ops", "polled", "ready", "stopping", "stride", "thread", "timers", "unasked_turns",
     )  # fmt: skip
 
@@ -116,6 +116,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         self.jobs = 0  # pieces of work in native threads that will send mail
         self.polled = 0  # nanoseconds; when the loop was asked last by a busy hub
         self.looked = 0  # nanoseconds; when a busy hub looked at the clock last
+        self.looking_since = 0  # nanoseconds; when `fairness` noted a look first in this turn, 0: not yet
         self.stride = 0  # turns from one such look to the next
         self.unasked_turns = 0  # how many of them are left
         # notes of those who wait until nothing else is left to do: [greenlet, served with, whether it has a timer]

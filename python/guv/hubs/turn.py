@@ -42,6 +42,7 @@ class Turn:
         """Begin a turn, and say who goes on: the next greenlet, or the hub if it has calls to make."""
         hub = self.hub
         ready = hub.ready
+        hub.looking_since = 0
         if hub.due:  # a call has parked; the hub has more for this turn
             ready.append(self)
             return hub

@@ -34,6 +34,7 @@ from ..exceptions import HubClosedError
 from .abc import AbstractHub
 from .current import hub_of
 from .deadline import ENDLESS
+from .fairness import be_fair
 from .ident import waiting_hub
 from .switch import unpark
 from .turn import Turn
@@ -209,12 +210,15 @@ def leave_note(queue: Any, *more: Any) -> Note:
 def await_note(queue: Any, note: Note, timeout: float | None = None) -> bool:
     """As `park`, for a `note` of `leave_note`, which is taken out of `queue` again if it was not served.
 
-    Does not yield if `timeout` is 0 or less.
+    With a `timeout` of 0 or less it does not wait, and yields as other looks do (`guv.hubs.fairness`).
     """
     waiter = note[0]
     try:
         if waiter is None or (timeout is not None and timeout <= 0):
-            return not void(note)
+            if not void(note):
+                return True
+            be_fair()
+            return False
         if timeout is None and note.__class__ is list and note[1] is NOTHING:  # `park`, in place
             ready = waiter.hub.ready
             while note[1] is NOTHING:
