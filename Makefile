@@ -126,10 +126,12 @@ $(BENCH_STAMP): pyproject.toml tools/setup_venv.sh
 
 bench: $(BENCH_STAMP) ## measure against gevent, eventlet, asyncio, uvloop, threads and C; BENCH_ARGS=--help for more
 	@PYTHONPATH=tools .venv-bench/bin/python -m guv_build
+	@.venv-bench/bin/python -m compileall -q python/guv # as pip does with what it installs
 	$(BENCH) $(BENCH_ARGS)
 
 bench-compare: $(BENCH_STAMP) ## measure this version of guv against the one of REF=main
 	@PYTHONPATH=tools .venv-bench/bin/python -m guv_build
+	@.venv-bench/bin/python -m compileall -q python/guv
 	$(BENCH) --libraries guv --against $(REF) $(BENCH_ARGS)
 
 clean: ## remove everything that was built; the user's build cache stays

@@ -51,6 +51,7 @@ def tree(ref: str) -> Iterator[str]:
     try:
         environment = {**os.environ, "PYTHONPATH": str(folder / "tools")}
         subprocess.run([sys.executable, "-m", "guv_build"], cwd=folder, env=environment, check=True)
+        subprocess.run([sys.executable, "-m", "compileall", "-q", "python/guv"], cwd=folder, check=True)
         yield str(folder)
     finally:
         subprocess.run([*git, "remove", "--force", str(folder)], check=True)
