@@ -13,6 +13,7 @@ from weakref import ref
 from greenlet import getcurrent
 
 from .hubs.ident import get_ident
+from .hubs.signals import acts_for
 
 
 class _Trail:
@@ -156,7 +157,7 @@ def _new_values(of: local) -> dict[str, Any]:
     """Make room for the attributes of `of` in the current greenlet."""
     ident = get_ident()
     values = _values_of(of)[ident] = dict[str, Any]()
-    own = getcurrent().__dict__
+    own = acts_for(getcurrent()).__dict__
     trail = own.get("thread_locals")
     if trail is None:
         trail = own["thread_locals"] = _Trail(ident)

@@ -173,6 +173,33 @@ def test_handler_spawnsPutsSetsRaises_asAnyCode(script: Any) -> None:
     script(HEAD + _flat(code))
 
 
+def test_handler_whileMainWaits_actsForTheMainThread(script: Any) -> None:
+    code = """
+    import asyncio
+    own, lock, seen = threading.local(), threading.RLock(), []
+    own.name = "main"
+    async def main():
+        ready = asyncio.Event()
+        def handler(*_):
+            with lock:
+                own.met = True
+                seen.append((threading.current_thread() is threading.main_thread(), own.name))
+            asyncio.get_running_loop().call_soon_threadsafe(ready.set)
+        signal.signal(signal.SIGUSR1, handler)
+        soon(signal.SIGUSR1)
+        await ready.wait()
+        green = threading.Timer(.01, os.kill, (os.getpid(), signal.SIGUSR1))
+        ready.clear()
+        green.start()
+        await ready.wait()
+    with lock:
+        asyncio.run(main())
+    print(seen, own.name, own.met)
+    """
+    out = script(HEAD + _flat(code))
+    assert out == "[(True, 'main'), (True, 'main')] main True\n"
+
+
 @pytest.mark.parametrize("order", ["before the hub", "after"])
 def test_setWakeupFd_ofTheProgram_getsEverySignal(script: Any, order: str) -> None:
     code = """

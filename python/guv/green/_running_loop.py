@@ -18,6 +18,7 @@ from greenlet import getcurrent, gettrace, greenlet, settrace
 
 from .._originals import thread_local
 from ..hubs.abc import AbstractHub
+from ..hubs.signals import acts_for
 
 _get: Callable[[], Any] | None = None
 _set: Callable[[Any], None]
@@ -61,6 +62,7 @@ def remember(loop: Any) -> None:
 
 def _owner(g: greenlet) -> greenlet:
     """The greenlet that stands for a thread and that `g` is a part of: the outermost below the hub."""
+    g = acts_for(g)
     if isinstance(g, AbstractHub):
         return g
     parent = g.parent

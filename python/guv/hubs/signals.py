@@ -80,7 +80,10 @@ class Handler:
 
 
 class HandlerGreenlet(greenlet):
-    """Runs a handler beside the greenlet that it interrupted, in the name of the main greenlet."""
+    """Runs a handler beside the greenlet that it interrupted, in the name of the main greenlet.
+
+    It has the identifier, the thread-local data and the running asyncio loop of that one, as a handler has without guv.
+    """
 
     def __init__(self, plumbing: Plumbing, parent: greenlet, signum: int, frame: FrameType | None) -> None:
         super().__init__(None, parent)
@@ -90,6 +93,7 @@ class HandlerGreenlet(greenlet):
         self.frame = frame
         self.error: BaseException | None = None  # type: ignore[assignment]
         main = plumbing.hub.main
+        self.thread_ident = getattr(main, "thread_ident", plumbing.hub.thread)
         if getcurrent() is not main:
             self.gr_context = main.gr_context
 
@@ -102,6 +106,11 @@ class HandlerGreenlet(greenlet):
                 self.hub.throw_main(error)
             else:
                 self.error = error  # the interrupted greenlet sees to it
+
+
+def acts_for(g: greenlet) -> greenlet:
+    """The greenlet in whose name `g` runs: itself, or the main one for that of a signal handler."""
+    return g.hub.main if type(g) is HandlerGreenlet else g
 
 
 class Plumbing:
