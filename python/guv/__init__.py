@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from . import _interpreter as _interpreter  # first: it may refuse
 from ._version import __version__ as __version__
+from ._version import version_info as version_info
 from .greenthread import GreenThread as GreenThread
 from .greenthread import cancel as cancel
 from .greenthread import kill as kill
@@ -30,6 +31,7 @@ if _TYPE_CHECKING:
     from . import debug as debug
     from . import event as event
     from . import exceptions as exceptions
+    from . import green as green
     from . import greenpool as greenpool
     from . import greenthread as greenthread
     from . import hubs as hubs
@@ -40,6 +42,7 @@ if _TYPE_CHECKING:
     from . import queue as queue
     from . import semaphore as semaphore
     from . import server as server
+    from . import support as support
     from . import timeout as timeout
     from . import tpool as tpool
     from . import wsgi as wsgi

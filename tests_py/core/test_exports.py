@@ -18,7 +18,7 @@ PUBLIC = """
     serve shield sleep spawn spawn_after spawn_n trampoline wait with_timeout wrap_ssl
     debug event greenpool local lock pools queue semaphore server tpool wsgi
     const exceptions green greenthread hubs patcher support timeout
-    __version__
+    __version__ version_info
 """
 
 

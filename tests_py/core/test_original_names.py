@@ -8,7 +8,7 @@ import socket
 import pytest
 
 import guv
-from guv import exceptions, greenio
+from guv import exceptions, greenio, support
 from guv.hubs.abc import AbstractHub
 from guv.queue import Empty, LifoQueue
 from guv.timeout import Timeout, is_timeout
@@ -54,3 +54,17 @@ def test_peekNowait_showsTheNextItemOrRaises(hub: AbstractHub) -> None:
     assert (queue.peek_nowait(), queue.get(), queue.peek_nowait(), queue.get()) == (2, 2, 1, 1)
     with pytest.raises(Empty):
         queue.peek_nowait()
+
+
+def test_versionInfo_hasTheNumbersOfTheVersion() -> None:
+    assert guv.__version__.startswith(".".join(map(str, guv.version_info)))
+
+
+def test_reraise_raisesWithTheTraceback() -> None:
+    error = KeyError("x")
+    with pytest.raises(KeyError) as caught:
+        raise error
+    with pytest.raises(KeyError) as again:
+        support.reraise(KeyError, error.with_traceback(None), caught.tb)
+    assert again.value is error
+    assert again.traceback[-1].frame.code == caught.traceback[-1].frame.code

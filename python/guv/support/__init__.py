@@ -27,8 +27,8 @@ import importlib
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from types import ModuleType
-from typing import Any, Final
+from types import ModuleType, TracebackType
+from typing import Any, Final, NoReturn
 
 from ._imports import is_complete, when_imported
 
@@ -134,6 +134,11 @@ def _load_plugins() -> None:
 def get_errno(error: BaseException) -> int | None:
     """The errno of an OSError, None for other exceptions."""
     return error.errno if isinstance(error, OSError) else None
+
+
+def reraise(tp: object, value: BaseException, tb: TracebackType | None = None) -> NoReturn:
+    """Raise `value` with the traceback `tb`: what `sys.exc_info` gave. `tp`, its class, is not looked at."""
+    raise value.with_traceback(tb)
 
 
 PYPY: Final = sys.implementation.name == "pypy"

@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, cast
 
 from .._originals import get_ident, monotonic_ns
@@ -152,18 +152,8 @@ class MockClock:
 
     def _replace_guvs_clock(self) -> None:
         mocked = self._here(self._now, monotonic_ns)
-        changed: list[ModuleType] = []
-        for name, module in list(sys.modules.items()):
-            ours = name.startswith("guv.") and name != "guv._originals" and not name.startswith(_REAL)
-            if ours and vars(module).get("monotonic_ns") is monotonic_ns:
-                module.monotonic_ns = mocked  # type: ignore[attr-defined]
-                changed.append(module)
-
-        def undo() -> None:
-            for module in changed:
-                module.monotonic_ns = monotonic_ns  # type: ignore[attr-defined]
-
-        self._undo.append(undo)
+        _exchange_guvs_clock(monotonic_ns, mocked, but=_REAL)
+        self._undo.append(lambda: _exchange_guvs_clock(mocked, monotonic_ns))
 
     def _replace_standard_clocks(self) -> None:
         now = self._now
@@ -240,6 +230,13 @@ class MockClock:
     def deadline_of(self, token: int) -> int:
         """As the hub's; 0 if it is not known."""
         return self._timers.deadline(token)
+
+
+def _exchange_guvs_clock(old: Callable[[], Any], new: Callable[[], Any], but: tuple[str, ...] = ()) -> None:
+    """Let the modules of guv that read the clock by `old` do so by `new`; those too that are imported later."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("guv.") and not name.startswith(but) and vars(module).get("monotonic_ns") is old:
+            module.monotonic_ns = new  # type: ignore[attr-defined]
 
 
 class _OnMockClock:
