@@ -10,8 +10,8 @@ from .queue import LifoQueue, LightQueue
 
 T = TypeVar("T")
 
-#: Handed to a waiter of `get` when the making of an item failed: it may try itself.
-_TRY: Any = object()
+#: Stands among the items for one that nobody has made yet; it counts as existing. Whoever gets it makes one.
+_PLACE: Any = object()
 
 
 class Pool(Generic[T]):
@@ -52,31 +52,25 @@ class Pool(Generic[T]):
     @property
     def free_items(self) -> list[T]:
         """The items that are not lent."""
-        return [item for item in self._idle.items if item is not _TRY]
+        return [item for item in self._idle.items if item is not _PLACE]
 
     def get(self, timeout: float | None = None) -> T:
         """Borrow an item; yields while all are lent and there are `max_size`, and where `create` does.
 
-        Raises `queue.Empty` after `timeout` seconds, and what `create` raises.
+        Raises `queue.Empty` after `timeout` seconds of waiting for one, and what `create` raises.
         """
-        while True:
-            if self._idle.items:
-                item = self._idle.get()
-            elif self.current_size < self.max_size:
-                item = _TRY
-            else:
-                item = self._idle.get(timeout=timeout)
-            if item is not _TRY:
-                return item  # type: ignore[no-any-return]
-            if self.current_size < self.max_size:
-                self.current_size += 1
-                try:
-                    return self.create()
-                except BaseException:
-                    self.current_size -= 1
-                    if self._idle.getting():
-                        self._idle.put(_TRY)
-                    raise
+        if not self._idle.items and self.current_size < self.max_size:
+            self.current_size += 1
+            item = _PLACE
+        else:
+            item = self._idle.get(timeout=timeout)
+        if item is not _PLACE:
+            return item  # type: ignore[no-any-return]
+        try:
+            return self.create()
+        except BaseException:
+            self.discard()
+            raise
 
     def put(self, item: T) -> None:
         """Give an item back; whoever has waited longest gets it. Never yields.
@@ -90,10 +84,11 @@ class Pool(Generic[T]):
             self._idle.put(item)
 
     def discard(self) -> None:
-        """A borrowed item will not come back: the pool may make another. Never yields."""
-        self.current_size -= 1
-        if self._idle.getting() and self.current_size < self.max_size:
-            self._idle.put(_TRY)
+        """A borrowed item will not come back: whoever has waited longest may make another. Never yields."""
+        if self._idle.getting() and self.current_size <= self.max_size:
+            self._idle.put(_PLACE)
+        else:
+            self.current_size -= 1
 
     @contextmanager
     def item(self, timeout: float | None = None) -> Iterator[T]:
@@ -108,11 +103,12 @@ class Pool(Generic[T]):
         """Change `max_size`. If it shrinks, the surplus is dropped as items come back. Never yields."""
         self.max_size = new_size
         for _ in range(min(self._idle.getting(), new_size - self.current_size)):
-            self._idle.put(_TRY)
+            self.current_size += 1
+            self._idle.put(_PLACE)
 
     def free(self) -> int:
         """How many more could be lent at once."""
-        return len(self.free_items) + max(0, self.max_size - self.current_size)
+        return len(self._idle.items) + max(0, self.max_size - self.current_size)
 
     def waiting(self) -> int:
         """How many greenlets wait in `get`."""

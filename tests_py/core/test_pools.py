@@ -367,6 +367,30 @@ def test_pool_discardAndResize_makeRoomForAWaiter() -> None:
     assert (pool.current_size, pool.free()) == (1, 0)
 
 
+def test_pool_placeOfADiscardedItem_isForWhoHasWaitedLongest() -> None:
+    pool = Pool(max_size=1, create=object)
+    first = pool.get()
+    waiting = guv.spawn(pool.get)
+    guv.gyield()
+    pool.discard()
+    with pytest.raises(Empty):
+        pool.get(timeout=0.001)  # it comes last, though it asks before the other one runs
+    assert waiting.wait() is not first
+    assert (pool.current_size, pool.free()) == (1, 0)
+
+
+def test_pool_placeOfAWaiterThatIsKilledWithIt_isNotLost() -> None:
+    pool = Pool(max_size=1, create=object)
+    pool.get()
+    waiting = guv.spawn(pool.get)
+    guv.gyield()
+    pool.discard()
+    waiting.kill()
+    assert (pool.current_size, pool.free(), pool.free_items) == (1, 1, [])
+    pool.get()
+    assert (pool.current_size, pool.free()) == (1, 0)
+
+
 def test_pool_withoutCreate_saysWhatIsMissing() -> None:
     with pytest.raises(TypeError, match="create="):
         Pool[int]().get()
