@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
@@ -33,10 +34,13 @@ def app(environ, start_response):
         open("held", "w").close()
         while not os.path.exists("go"):
             time.sleep(0.01)
+    if path == "/complain":
+        environ["wsgi.errors"].write("a complaint\\n")
+        path = "/"
     if path == "/fail":
         raise RuntimeError("broken application")
     told = {"/": "hello", "/held": "late", "/pid": str(os.getpid()), "/scheme": environ["wsgi.url_scheme"],
-            "/body": environ["wsgi.input"].read().decode(), "/software": environ["SERVER_SOFTWARE"]}[path].encode()
+            "/body": environ["wsgi.input"].read().decode(), "/software": environ["SERVER_SOFTWARE"], "/script": environ["SCRIPT_NAME"], "/client": environ["REMOTE_ADDR"]}[path].encode()
     start_response("200 OK", [("Content-Length", str(len(told)))])
     return [told]
 """
@@ -50,7 +54,9 @@ def post_request(worker, request, environ, response):
 class Gunicorn:
     """A master and its workers on a free port of loopback."""
 
-    def __init__(self, folder: Path, hub: str, *options: str, worker: str = "guv.GuvWSGIWorker") -> None:
+    def __init__(
+        self, folder: Path, hub: str, *options: str, worker: str = "guv.GuvWSGIWorker", awaited: str = "reply"
+    ) -> None:
         (folder / "program.py").write_text(PROGRAM)
         (folder / "gunicorn.conf.py").write_text(SETTINGS)
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -63,14 +69,16 @@ class Gunicorn:
         )  # fmt: skip
         deadline = time.monotonic() + 30
         while True:
-            try:
-                self.get("/")
-                return
-            except OSError:
-                if time.monotonic() > deadline:
-                    self.kill()
-                    pytest.fail(self.log.read_text())
-                time.sleep(0.05)
+            with contextlib.suppress(OSError):
+                if awaited == "reply":
+                    self.get("/")
+                    return
+                if "Booting worker" in self.log.read_text():
+                    return
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                self.kill()
+                pytest.fail(self.log.read_text())
+            time.sleep(0.05)
 
     def kill(self) -> None:
         if self.process.poll() is None:
@@ -116,6 +124,7 @@ def test_requests_hooks_logs_and_stop(gunicorn, tmp_path):
     assert served.get("/software")[1].startswith(b"gunicorn/")
     assert served.get("/scheme", headers={"X-Forwarded-Proto": "https"}.items()) == (200, b"https")
     assert served.get("/fail")[0] == 500
+    served.get("/complain")
     late: list[tuple[int, bytes]] = []
     asking = threading.Thread(target=lambda: late.append(served.get("/held")))
     asking.start()
@@ -128,6 +137,7 @@ def test_requests_hooks_logs_and_stop(gunicorn, tmp_path):
     assert late == [(200, b"late")]
     assert "hook: POST /body 200" in log
     assert "broken application" in log
+    assert "a complaint" in log
     access = (tmp_path / "access").read_text()
     assert '"POST /body HTTP/1.1" 200 9' in access
     assert '"GET /held HTTP/1.1" 200 4' in access
@@ -163,6 +173,44 @@ def test_reload_changes_the_workers_and_refuses_nobody(gunicorn, worker):
     deadline = time.monotonic() + 20
     while served.get("/pid")[1] in before:
         assert time.monotonic() < deadline
+    served.stop()
+
+
+@pytest.mark.slow
+def test_script_name_is_taken_off_the_path(gunicorn):
+    served = gunicorn("--env", "SCRIPT_NAME=/mounted")
+    assert served.get("/mounted/script") == (200, b"/mounted")
+    assert served.get("/script")[0] == 500
+    assert "'/script' does not start with SCRIPT_NAME '/mounted'" in served.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("allowed", [True, False])
+def test_proxy_header_is_taken_from_allowed_proxies_only_and_their_word_for_https(gunicorn, allowed):
+    served = gunicorn("--proxy-protocol", "--proxy-allow-from", "127.0.0.1" if allowed else "10.0.0.1", awaited="log")
+
+    def ask(path: str) -> bytes:
+        with socket.create_connection(("127.0.0.1", served.port), 20) as sock:
+            sock.sendall(
+                b"PROXY TCP4 9.9.9.9 127.0.0.1 1 2\r\n"
+                b"GET %b HTTP/1.0\r\nX-Forwarded-Proto: https\r\n\r\n" % path.encode()
+            )
+            try:
+                return b"".join(iter(lambda: sock.recv(1000), b"")).rpartition(b"\r\n\r\n")[2]
+            except ConnectionResetError:
+                return b""
+
+    assert ask("/client") == (b"9.9.9.9" if allowed else b"")
+    assert ask("/scheme") == (b"https" if allowed else b"")
+    assert ("Forbidden PROXY header from 127.0.0.1" in served.stop()) is not allowed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("limit", "status"), [("0", 200), ("100", 200), ("99", 431)])
+def test_number_of_fields_is_limited_as_gunicorn_counts_them(gunicorn, limit, status):
+    served = gunicorn("--limit-request-fields", limit)
+    fields = [(f"X-{number}", "y" * 1000) for number in range(98)]  # and Host, Accept-Encoding
+    assert served.get("/", headers=fields)[0] == status
     served.stop()
 
 

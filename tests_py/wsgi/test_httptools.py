@@ -20,7 +20,8 @@ OWN_BUSINESS = {
 
 ACCEPTED = {
     "chunked in HTTP/1.0", "two spaces", "no version", "no host", "two hosts", "host with a space", "host with a slash",
-    "chunk size is too long",
+    "no host beside an absolute target", "malformed host beside an absolute target",
+    "malformed host in an absolute target", "chunk size is too long",
 }  # fmt: skip
 
 

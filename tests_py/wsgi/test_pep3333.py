@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import importlib
 import io
 import ssl
 import sys
@@ -260,6 +263,9 @@ def test_body_longer_than_its_length_is_cut_and_shorter_ends_the_connection(serv
         ("GET", "204 No Content", []),
         ("GET", "204 No Content", [("Content-Length", "4")]),
         ("GET", "304 Not Modified", [("Content-Length", "4")]),
+        ("HEAD", "204 No Content", [("Content-Length", "4")]),
+        ("GET", "205 Reset Content", []),
+        ("GET", "205 Reset Content", [("Content-Length", "4")]),
     ],
 )
 def test_reply_without_a_body_has_none_and_the_next_follows(serve, method, status, headers):
@@ -273,10 +279,66 @@ def test_reply_without_a_body_has_none_and_the_next_follows(serve, method, statu
     first, second = serve(app).talk(request + LAST.replace(b"/ ", b"/next ")).split(b"\r\n\r\n", 1)
     assert second.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"chunked" not in first
-    assert (b"Content-Length" in first) == (headers != [] and "204" not in status)
+    if status.startswith("205"):
+        assert b"\r\nContent-Length: 0" in first
+        assert first.count(b"Content-Length") == 1
+    else:
+        assert (b"Content-Length" in first) == (headers != [] and "204" not in status)
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", "200 OK"), ("GET", "304 Not Modified")])
+def test_endless_iterable_ends_where_there_is_no_body(serve, method, status):
+    """Nothing that is sent would tell that the peer has gone."""
+    closed = []
+
+    def app(environ, start_response):
+        start_response(status, [])
+        try:
+            while True:
+                yield b"event"
+                guv.sleep(0)
+        finally:
+            closed.append(True)
+
+    reply = serve(app).talk(f"{method} / HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    assert reply.endswith(b"\r\n\r\n")
+    assert b"event" not in reply
+    assert closed == [True]
+
+
+def test_reply_that_takes_little_is_given_up_though_an_upgrade_was_asked_for(serve):
+    """A websocket may wait for ever, a plain reply may not: not to a peer that asks on and on and reads nothing."""
+    answered = []
+
+    def app(environ, start_response):
+        answered.append(True)
+        start_response("200 OK", [])
+        return [bytes(60_000)]
+
+    served = serve(app, limits=Limits(send_timeout=0.02))
+    with served.connect() as sock:
+        request = GET.replace(b"\r\n\r\n", b"\r\nUpgrade: websocket\r\n\r\n")
+        with contextlib.suppress(OSError):
+            sock.settimeout(0.5)
+            for _ in range(1000):
+                sock.sendall(request)
+        while served.server.running:
+            guv.sleep(0.005)
+    assert len(answered) < 1000
 
 
 # ---- connections ----
+
+
+def test_interim_status_is_no_reply(serve, caplog):
+    """The peer would wait for one behind it, and take the next request's for that."""
+
+    def app(environ, start_response):
+        start_response("103 Early Hints", [])
+        return []
+
+    assert serve(app).talk(GET).startswith(b"HTTP/1.1 500 ")
+    assert "'103 Early Hints' is no answer" in caplog.text
 
 
 def test_pipelined_requests_are_answered_in_order(serve):
@@ -474,6 +536,57 @@ def test_file_goes_through_sendfile_and_stops_at_its_length(serve, tmp_path, mon
 
     assert body_of(serve(app).talk(LAST)) == b"0123"
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("name", ["file", "within tempfile", "within Django's File"])
+def test_file_within_a_wrapper_goes_through_sendfile(name, tmp_path):
+    import tempfile
+
+    from guv.wsgi._file import _descriptor
+
+    with open(tmp_path / "file", "wb+") as plain, tempfile.NamedTemporaryFile() as temporary:
+        file = {"file": plain, "within tempfile": temporary}.get(name)
+        if file is None:
+            file = pytest.importorskip("django.core.files").File(plain)
+        assert _descriptor(file) == file.fileno()
+
+
+@pytest.mark.parametrize("module", ["gzip", "bz2", "lzma"])
+def test_packed_file_is_sent_unpacked(serve, tmp_path, module):
+    """Its descriptor is that of the packed file."""
+    package = importlib.import_module(module)
+    with package.open(tmp_path / "file", "wb") as file:
+        file.write(b"content")
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return FileWrapper(package.open(tmp_path / "file"))
+
+    assert body_of(serve(app).talk(LAST)) == b"content"
+
+
+def test_file_of_the_kernel_that_claims_to_be_empty_is_sent(serve):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return FileWrapper(open("/proc/version", "rb"))
+
+    with open("/proc/version", "rb") as file:
+        assert body_of(serve(app).talk(LAST)) == file.read()
+
+
+def test_file_that_the_kernel_can_not_send_is_copied(serve, tmp_path, monkeypatch):
+    def refused(*args):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("os.sendfile", refused)
+    path = tmp_path / "file"
+    path.write_bytes(bytes(range(256)) * 1000)
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return FileWrapper(open(path, "rb"))
+
+    assert body_of(serve(app).talk(LAST)) == path.read_bytes()
 
 
 @pytest.mark.parametrize("what", ["bytes", "pipe"])

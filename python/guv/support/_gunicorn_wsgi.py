@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from gunicorn.http.errors import ConfigurationProblem
+from gunicorn.http.wsgi import WSGIErrorsWrapper
 from gunicorn.sock import ssl_context
 
 from .. import _originals
 from ..wsgi import BadRequest, Exchange, Limits, WSGIHandler, WSGIServer
 from ..wsgi._head import Environ
+from ..wsgi._log import within
 
 if TYPE_CHECKING:
     from .gunicorn_worker import GuvWSGIWorker
 
 _UNLIMITED = 1 << 20  # gunicorn's 0 for the length of a line
+_MOST_FIELDS = 32768  # its 0 for their number
+_LARGEST_HEAD = 1 << 20
 
 
 class GunicornServer(WSGIServer):
@@ -28,19 +34,27 @@ class GunicornServer(WSGIServer):
         self._hooked = any(_is_set(cfg, name) for name in ("pre_request", "post_request"))
         self._logged = bool(cfg.accesslog or cfg.logconfig or cfg.logconfig_dict or cfg.syslog or cfg.statsd_host)
         self._trusted = _networks(cfg.forwarded_allow_ips)
+        self._proxies = _networks(cfg.proxy_allow_ips)
+        self._script_name = os.environ.get("SCRIPT_NAME", "")
         secure = cfg.secure_scheme_headers.items()
         self._secure = {"HTTP_" + name.upper().replace("-", "_"): value for name, value in secure}
         line = cfg.limit_request_line or _UNLIMITED
         field = cfg.limit_request_field_size or _UNLIMITED
+        fields = cfg.limit_request_fields or _MOST_FIELDS
         super().__init__(
             sock,
             self._serve,
-            {"SERVER_SOFTWARE": f"gunicorn/{_version()}", "wsgi.multiprocess": cfg.workers > 1},
+            {
+                "SERVER_SOFTWARE": f"gunicorn/{_version()}",
+                "SCRIPT_NAME": self._script_name,
+                "wsgi.multiprocess": cfg.workers > 1,
+                "wsgi.errors": WSGIErrorsWrapper(cfg),
+            },
             limits=Limits(
                 request_line=line,
                 header_line=field,
-                head=max(65536, line, field),
-                header_fields=cfg.limit_request_fields,
+                head=max(65536, min(line + fields * (field + 2), _LARGEST_HEAD)),
+                header_fields=fields,
                 keep_alive=cfg.keepalive or None,
                 requests=None if cfg.keepalive else 1,
             ),
@@ -50,9 +64,18 @@ class GunicornServer(WSGIServer):
         )
         self.on_idle = worker._wake
 
+    def _prepare(self, connection: Any, address: Any) -> tuple[Any, Any] | None:
+        if self.proxy_protocol and not _is_one_of(address, self._proxies):
+            self._worker.log.warning("Forbidden PROXY header from %s, see proxy_allow_ips", address[0])
+            connection.close()
+            return None
+        return super()._prepare(connection, address)
+
     def connection_environ(self, client_sock: Any, address: Any) -> Environ:
         environ = super().connection_environ(client_sock, address)
-        environ["guv.trusted"] = self._trusted is None or _within(environ.get("REMOTE_ADDR", ""), self._trusted)
+        # trust is a matter of who is at the other end, not of whom the PROXY header tells of
+        peer = client_sock.getpeername() if self.proxy_protocol else address
+        environ["guv.trusted"] = _is_one_of(peer, self._trusted)
         return environ
 
     def begin_request(self, handler: WSGIHandler) -> int | None:
@@ -71,6 +94,12 @@ class GunicornServer(WSGIServer):
             for key, value in self._secure.items():
                 if environ.get(key) == value:
                     environ["wsgi.url_scheme"] = "https"
+        script_name = self._script_name
+        if script_name:
+            path = environ["PATH_INFO"]
+            if not path.startswith(script_name):
+                raise ConfigurationProblem(f"Request path {path!r} does not start with SCRIPT_NAME {script_name!r}")
+            environ["PATH_INFO"] = path[len(script_name) :]
         if self._hooked or self._logged:
             environ["guv.started"] = _originals.monotonic()
         if self._hooked:
@@ -125,10 +154,9 @@ def _networks(allowed: Any) -> list[Any] | None:
     return None if "*" in names else [ipaddress.ip_network(name) for name in names]
 
 
-def _within(address: str, networks: list[Any]) -> bool:
-    if not address:
-        return True  # a Unix socket
-    return any(ipaddress.ip_address(address) in network for network in networks)
+def _is_one_of(address: Any, networks: list[Any] | None) -> bool:
+    """Whether a socket's address is in the networks; a Unix socket's always is."""
+    return networks is None or not isinstance(address, tuple) or within(ipaddress.ip_address(address[0]), networks)
 
 
 def _request(environ: Environ) -> SimpleNamespace:

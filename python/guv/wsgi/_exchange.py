@@ -12,7 +12,7 @@ from ._errors import BadRequest, BadResponse, ClientDisconnected
 from ._file import FileWrapper, send_file
 from ._head import Environ
 from ._input import NO_BODY, Input
-from ._reply import ReplyHead, date_line, end_with_date, reply_head
+from ._reply import BODILESS, ReplyHead, date_line, end_with_date, reply_head
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -97,6 +97,8 @@ class Exchange:
             for piece in result:
                 if piece:
                     self.write(piece)
+                    if self._no_body:
+                        break  # it may be endless, and what is not sent can't tell that the peer is gone
             self.finish()
         finally:
             close = getattr(result, "close", None)
@@ -152,12 +154,13 @@ class Exchange:
         if not head.has_date:
             text += date_line()
         status = head.status_code
-        if self.environ["REQUEST_METHOD"] == "HEAD" or status == 304:
+        if self.environ["REQUEST_METHOD"] == "HEAD" or status in BODILESS:
             self._no_body = True
-        elif status == 204 or status < 200:
-            self._no_body = True
-            if head.length is not None:
-                text = _LENGTH_LINE.sub("", text)
+            if status in BODILESS and status != 304:
+                if head.length is not None:
+                    text = _LENGTH_LINE.sub("", text)
+                if status == 205:
+                    text += "Content-Length: 0\r\n"
         elif head.length is not None:
             self._left = head.length
         elif total is not None:
@@ -211,7 +214,7 @@ class Exchange:
         A small reply has the patience that the next request has: it waits only if the peer has not taken earlier ones.
         """
         handler = self.handler
-        if handler.limits.keep_alive is None:
+        if handler.unbounded:
             handler.expect_long(handler.limits.send_timeout)
         if len(pieces) == 1:
             body = pieces[0]

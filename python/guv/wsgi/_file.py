@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _LONG = 1e6  # seconds: a timeout that means none
 _AT_ONCE = 1 << 20  # bytes that one system call may send before the others run
+_COPIED = 65536  # bytes that one step copies where the kernel can't send the file
+_CANNOT = frozenset((errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EOVERFLOW))  # says sendfile of such a file
 
 
 class FileWrapper:
@@ -43,15 +46,17 @@ def send_file(exchange: Exchange, wrapper: FileWrapper) -> bool:
     handler = exchange.handler
     if handler.is_tls:
         return False
+    fd = _descriptor(wrapper.file)
+    if fd is None:
+        return False
     try:
-        fd = wrapper.file.fileno()
         info = os.fstat(fd)
         offset = wrapper.file.tell()
-    except (AttributeError, OSError, io.UnsupportedOperation):
+    except OSError:
         return False
-    if not stat.S_ISREG(info.st_mode):
+    size = info.st_size - offset
+    if not stat.S_ISREG(info.st_mode) or size <= 0:  # those in /proc claim to be empty
         return False
-    size = max(0, info.st_size - offset)
     head = exchange.begin(size)
     promised = exchange.left
     count = size if promised is None else min(size, promised)
@@ -68,9 +73,34 @@ def send_file(exchange: Exchange, wrapper: FileWrapper) -> bool:
             continue
         except ConnectionError as error:
             raise ClientDisconnected(str(error)) from error
+        except OSError as error:
+            if error.errno not in _CANNOT:
+                raise
+            data = os.pread(fd, min(end - offset, _COPIED), offset)
+            handler.send(data)
+            sent = len(data)
         if not sent:
             break  # the file was cut while it was being sent
         offset += sent
         exchange.skip(sent)
     exchange.finish()
     return True
+
+
+def _descriptor(file: Any) -> int | None:
+    """The descriptor whose bytes are those of `file`, None if there is none.
+
+    That a file has a `fileno` does not mean that: gzip's and bz2's have that of the packed file. So only what `open`
+    gives counts, also within objects that pass reading on to it, as tempfile's and Django's do.
+    """
+    while True:
+        inner = getattr(file, "file", None)
+        read = getattr(file, "read", None)
+        if inner is None or getattr(read, "__wrapped__", read) != getattr(inner, "read", None):
+            break
+        file = inner
+    raw = file.raw if isinstance(file, (io.BufferedReader, io.BufferedRandom)) else file
+    try:
+        return raw.fileno() if type(raw) is io.FileIO else None
+    except (ValueError, OSError):  # closed
+        return None

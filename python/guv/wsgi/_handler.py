@@ -43,6 +43,7 @@ class WSGIHandler:
         "sock",
         "transmit",      # the transport's call for output; `send` turns its errors into ClientDisconnected
         "transport",
+        "unbounded",     # waits on the socket have no limit now
     )  # fmt: skip
 
     def __init__(self, client_sock: Any, address: Any, server: WSGIServer) -> None:
@@ -54,6 +55,7 @@ class WSGIHandler:
         self.idle = self.fresh = True
         self.requests = 0
         self._changed = False
+        self.unbounded = self.limits.keep_alive is None
         self.transport: Transport = transport_for(client_sock)
         self._receive = self.transport.receive
         self.transmit = self.transport.send
@@ -132,6 +134,7 @@ class WSGIHandler:
         keep = exchange.keep if exchange.input is NO_BODY else self._end_body(exchange)
         if keep and self._changed:
             self._changed = False
+            self.unbounded = self.limits.keep_alive is None
             self.transport.set_timeout(self.sock, self.limits.keep_alive)
         if self.buffer and keep:
             gyield()  # a pipelining peer is not to keep the others waiting
@@ -154,6 +157,7 @@ class WSGIHandler:
     def expect_long(self, seconds: float | None) -> None:
         """Have the waits of this request last `seconds` at most, until it is over. Never yields."""
         self._changed = True
+        self.unbounded = seconds is None
         self.transport.set_timeout(self.sock, seconds)
 
     def receive_body(self) -> bytes:

@@ -64,7 +64,7 @@ def parse_head(head: bytes, environ: Environ, limits: Limits) -> tuple[bool, int
         _check_sizes(lines, len(head), limits)
     elif len(request_line) > limits.request_line:
         raise BadRequest("the request line is too long", TOO_LONG_LINE)
-    if len(lines) > limits.header_fields:
+    if len(lines) > limits.header_fields + 1:
         raise BadRequest("there are too many header fields", TOO_LARGE_HEAD)
     is_11 = parse_request_line(request_line, environ)
     del lines[0]
@@ -80,14 +80,14 @@ def parse_head(head: bytes, environ: Environ, limits: Limits) -> tuple[bool, int
                 raise BadRequest(f"the field {key} was sent twice")
             value = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
         environ[key] = value
-    if environ["REQUEST_URI"][:1] != "/":
-        _replace_host(environ)
     host = environ.get("HTTP_HOST")
     if host is None:
         if is_11:
             raise BadRequest("an HTTP/1.1 request needs the field Host")
     elif host not in _hosts:
         _learn_host(host)
+    if environ["REQUEST_URI"][:1] != "/":
+        _replace_host(environ)
     keep = is_11
     connection = environ.get("HTTP_CONNECTION")
     if connection is not None:
@@ -266,4 +266,5 @@ def _replace_host(environ: Environ) -> None:
     """The host of an absolute target takes the place of the field Host."""
     match = _ABSOLUTE.match(environ["REQUEST_URI"])
     if match is not None:
+        _learn_host(match[1])
         environ["HTTP_HOST"] = match[1]

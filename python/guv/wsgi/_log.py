@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Iterable
-from time import localtime, strftime
+from time import localtime
 from typing import TYPE_CHECKING
 
 from .. import _originals
+from ._reply import MONTHS
 
 if TYPE_CHECKING:
     from ._exchange import Exchange
@@ -44,7 +45,7 @@ class AccessLog:
             self.format.format(
                 client=self.client(environ) or "-",
                 user=_plain(environ.get("REMOTE_USER") or "-"),
-                time=strftime("%d/%b/%Y:%H:%M:%S %z", localtime(_originals.time())),
+                time=format_log_time(_originals.time()),
                 request=_plain(f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']} {environ['SERVER_PROTOCOL']}"),
                 status=exchange.head.status_code if exchange.head is not None else "-",
                 size=exchange.sent or "-",
@@ -72,7 +73,27 @@ class AccessLog:
             parsed = ipaddress.ip_address(address or "127.0.0.1")  # a Unix socket is as local
         except ValueError:
             return False
-        return any(parsed in network for network in self.trusted)
+        return within(parsed, self.trusted)
+
+
+def within(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network],
+) -> bool:
+    """Whether an address is in one of the networks, also as IPv6 sockets write that of an IPv4 peer: ::ffff:1.2.3.4."""
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    return any(address in network or (mapped is not None and mapped in network) for network in networks)
+
+
+def format_log_time(timestamp: float) -> str:
+    """A POSIX timestamp as access logs write local time, whatever the locale."""
+    when = localtime(timestamp)
+    hours, minutes = divmod(abs(when.tm_gmtoff) // 60, 60)
+    sign = "-" if when.tm_gmtoff < 0 else "+"
+    return (
+        f"{when.tm_mday:02}/{MONTHS[when.tm_mon - 1]}/{when.tm_year:04}:"
+        f"{when.tm_hour:02}:{when.tm_min:02}:{when.tm_sec:02} {sign}{hours:02}{minutes:02}"
+    )
 
 
 def _plain(text: str) -> str:

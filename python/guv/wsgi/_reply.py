@@ -13,6 +13,8 @@ from ._head import FIELD_VALUE, TOKEN
 
 _REMEMBERED = 1024
 
+#: statuses of replies that have no body
+BODILESS: Final = frozenset((101, 204, 205, 304))
 _STATUS = re.compile(r"[1-9][0-9][0-9](?: [\t -~\x80-\xff]*)?")
 _status_lines: dict[str, tuple[int, str]] = {}
 
@@ -87,7 +89,7 @@ class ReplyHead:
                 self.length = line[1]
         self.text = text
         self.data = None
-        if is_known and self.length is not None and self.status_code >= 200 and self.status_code not in (204, 304):
+        if is_known and self.length is not None and self.status_code not in BODILESS:
             self.data = text.encode("latin-1")
             if len(_heads) >= _HEADS_REMEMBERED:
                 _heads.clear()
@@ -129,6 +131,8 @@ def _learn_status(status: str) -> tuple[int, str]:
         raise TypeError(f"the status must be a str, not {status!r}")
     if not _STATUS.fullmatch(status):
         raise BadResponse(f"the status must be like '200 OK', not {status!r}")
+    if status[0] == "1" and status[:3] != "101":
+        raise BadResponse(f"{status!r} is no answer: the peer goes on waiting for one behind it")
     line = int(status[:3]), f"HTTP/1.1 {status}{'' if len(status) > 3 else ' '}\r\n"
     if len(_status_lines) < _REMEMBERED:
         _status_lines[status] = line
@@ -147,13 +151,13 @@ def _learn_name(name: str) -> int:
 
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def format_date_time(timestamp: float) -> str:
     """A POSIX timestamp as HTTP writes dates, whatever the locale."""
     year, month, day, hour, minute, second, weekday, *_ = gmtime(timestamp)
-    return f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
+    return f"{_DAYS[weekday]}, {day:02} {MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
 
 
 _date = ""
