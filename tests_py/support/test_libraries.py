@@ -61,6 +61,84 @@ print(len(b"".join(parts)))
     )
 
 
+def test_curl_cffi_transfers_streams_and_refusals_yield(program: Program) -> None:
+    assert (
+        program(
+            "curl_cffi",
+            HTTP
+            + """
+from curl_cffi import Curl, CurlOpt, requests
+with requests.Session() as session:
+    print(together(lambda i: session.get(f"{url}/{i}").content == f"/{i}".encode() * 1000, 5))
+    print(session.get(url + "/kept").status_code, session.get(url + "/kept").status_code)
+    with session.stream("GET", url + "/streamed") as reply:
+        print(len(b"".join(reply.iter_content())))
+    try:
+        session.get("http://127.0.0.1:1/")
+    except requests.exceptions.ConnectionError as error:
+        print(error.code)
+    silent = __import__("socket").create_server(("127.0.0.1", 0))
+    never = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+    with guv.Timeout(0.05, False):
+        session.get(never)
+    try:
+        session.get(never, timeout=0.05)
+    except requests.exceptions.Timeout as error:
+        print(error.code)
+    print(session.get(url + "/after").status_code)
+connected = Curl()
+connected.setopt(CurlOpt.URL, url)
+connected.setopt(CurlOpt.CONNECT_ONLY, 1)
+connected.perform()
+connected.reset()
+connected.close()
+""",
+        )
+        == "[True, True, True, True, True]\n200 200\n9000\n7\n28\n200\n"
+    )
+
+
+def test_confluent_kafka_consumers_and_producers_yield(program: Program) -> None:
+    assert (
+        program(
+            "confluent_kafka",
+            """
+        import confluent_kafka
+        cluster = confluent_kafka.Producer({"test.mock.num.brokers": 1})      # librdkafka's own stand-in
+        broker = next(iter(cluster.list_topics(timeout=20).brokers.values()))
+        settings = {"bootstrap.servers": f"{broker.host}:{broker.port}", "group.id": "g", "auto.offset.reset": "earliest"}
+        delivered = []
+        producer = confluent_kafka.SerializingProducer({"bootstrap.servers": settings["bootstrap.servers"]})
+        producer.produce("topic", value=b"0", on_delivery=lambda error, message: delivered.append(error))
+        print(producer.flush(20), delivered)
+        consumer = confluent_kafka.Consumer(settings)
+        consumer.subscribe(["topic"])
+        print(consumer.poll(20).value())
+
+        def produce(value):
+            producer.produce("topic", value=value)
+            producer.flush(20)
+        after_a_turn(produce, b"1")
+        print(consumer.poll(20).value())
+        with guv.Timeout(0.05, False):
+            consumer.poll()
+        produce(b"2")                               # the native thread may have it already
+        print(consumer.poll(20).value(), consumer.poll(0))
+        produce(b"3")
+        produce(b"4")
+        print([message.value() for message in consumer.consume(2, 20)], consumer.consume(1, 0))
+        print(together(lambda i: consumer.poll(0.1), 3))
+        consumer.commit(asynchronous=False)
+        consumer.close()
+        derived = confluent_kafka.DeserializingConsumer(settings)
+        print(isinstance(derived, confluent_kafka.Consumer), derived.poll(0.1))
+        derived.close()
+        """,
+        )
+        == "0 [None]\nb'0'\nb'1'\nb'2' None\n[b'3', b'4'] []\n[None, None, None]\nTrue None\n"
+    )
+
+
 def test_zmq_sockets_and_poller_yield(program: Program) -> None:
     assert (
         program(

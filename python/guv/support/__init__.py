@@ -38,6 +38,8 @@ SUPPORTED: Final = {
     "psycopg": "guv.support.psycopg",
     "MySQLdb": "guv.support.mysqlclient",
     "pycurl": "guv.support.pycurl",
+    "curl_cffi": "guv.support.curl_cffi",
+    "confluent_kafka": "guv.support.confluent_kafka",
     "zmq": "guv.support.zmq",
     "grpc": "guv.support.grpc",
     "uvloop": "guv.support.uvloop",
