@@ -237,6 +237,21 @@ def test_stopping_server_kills_websockets_after_its_timeout(hub):
     assert ws.wait() is None
 
 
+def test_missing_wsproto_is_named(script):
+    out = script(
+        """
+        import sys
+        sys.modules["wsproto"] = None
+        try:
+            import guv.websocket
+        except ImportError as error:
+            print(error)
+        import guv.wsgi
+        """
+    )
+    assert out == "guv.websocket needs the package wsproto: pip install 'guv[web]'\n"
+
+
 def test_legacy_versions_are_refused_in_words():
     with pytest.raises(ValueError, match="RFC 6455"):
         WebSocketWSGI.configured(echo, support_legacy_versions=True)

@@ -115,8 +115,18 @@ def test_two_listeners_share_a_port_by_reuse_port(hub):
     first = listen(("127.0.0.1", 0), reuse_port=True)
     second = listen(first.getsockname(), reuse_port=True)
     assert first.getsockname() == second.getsockname()
-    first.close()
-    second.close()
+    seen = []
+    servers = [
+        Server(listener, lambda sock, address, number=number: seen.append(number))
+        for number, listener in enumerate((first, second))
+    ]
+    for server in servers:
+        server.start()
+    while set(seen) != {0, 1}:  # the kernel chooses by the client's port
+        with guv.connect(servers[0].address) as client:
+            assert client.recv(1) == b""
+    for server in servers:
+        server.stop()
 
 
 def test_serve_ends_by_stop_serve_thrown_in(hub):

@@ -204,6 +204,49 @@ def test_what_can_not_be_served_is_named(capsys, tmp_path, monkeypatch):
     assert not (tmp_path / "socket").exists()
 
 
+@pytest.mark.slow
+def test_tls_is_served_and_a_reload_with_a_broken_certificate_keeps_the_old(command, certificate, tmp_path):
+    import ssl
+
+    pem = tmp_path / "pem"
+    pem.write_text(Path(certificate).read_text())
+    served = command("program:app", "--certfile", str(pem))
+    port = int(served.line(r"serves \S+ on https://127\.0\.0\.1:(\d+)")[1])
+    trusting = ssl.create_default_context(cafile=certificate)
+    trusting.set_alpn_protocols(["h2", "http/1.1"])
+
+    def ask() -> tuple[str | None, bytes]:
+        with (
+            socket.create_connection(("127.0.0.1", port), 20) as sock,
+            trusting.wrap_socket(sock, server_hostname="localhost") as secure,
+        ):
+            secure.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return secure.selected_alpn_protocol(), b"".join(iter(lambda: secure.recv(65536), b""))
+
+    protocol, reply = ask()
+    assert protocol == "http/1.1"
+    assert reply.startswith(b"HTTP/1.1 200 ")
+    pem.write_text("no certificate")
+    served.send(signal.SIGHUP)
+    served.line("can't use the certificate and key in .*pem")
+    served.line("the old workers stay")
+    assert ask()[0] == "http/1.1"
+
+
+@pytest.mark.slow
+def test_command_takes_the_client_from_a_proxy_header_and_limits_requests(command, tmp_path):
+    log = tmp_path / "log"
+    served = command(
+        "program:app", "--proxy-protocol", "--max-requests", "2", "--access-log", str(log), "--log-format", "common"
+    ).started()
+    with socket.create_connection(("127.0.0.1", served.port), 20) as sock:
+        sock.sendall(b"PROXY TCP4 1.2.3.4 5.6.7.8 1000 80\r\n" + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
+        reply = b"".join(iter(lambda: sock.recv(65536), b""))
+    assert reply.count(b"HTTP/1.1 200 ") == 2
+    assert served.end()[0] == 0
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ["1.2.3.4"] * 2
+
+
 def ask_unix(path: Path) -> bytes:
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(20)

@@ -14,6 +14,7 @@ import pytest
 from http_replies import read_all, read_reply
 
 import guv
+import guv.wsgi
 from guv.wsgi import FileWrapper, Limits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -81,6 +82,38 @@ def test_environ_says_where_and_who(serve):
         "wsgi.errors": sys.stderr, "mine": 1,
     }  # fmt: skip
     assert {key: seen.get(key) for key in wanted} == wanted
+
+
+@pytest.mark.parametrize("family", ["tcp", "unix"])
+def test_environ_tells_the_client_of_a_proxy_header(hub, tmp_path, family):
+    from guv.wsgi import WSGIServer
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [f"{environ['REMOTE_ADDR']} {environ['REMOTE_PORT']}".encode()]
+
+    address = ("127.0.0.1", 0) if family == "tcp" else str(tmp_path / "socket")
+    server = WSGIServer(guv.listen(address), app, proxy_protocol=True)
+    server.start()
+    with guv.connect(server.address) as sock:
+        sock.settimeout(20)
+        sock.sendall(b"PROXY TCP4 1.2.3.4 5.6.7.8 1000 80\r\n" + LAST)
+        assert body_of(read_all(sock)) == b"1.2.3.4 1000"
+    server.stop(0)
+
+
+def test_serve_logs_and_ends_by_stop_serve(hub, caplog):
+    caplog.set_level("INFO", "guv.wsgi.access")
+    listener = guv.listen(("127.0.0.1", 0))
+    serving = guv.spawn(guv.wsgi.serve, listener, ok)
+    with guv.connect(listener.getsockname()) as sock:
+        sock.settimeout(20)
+        sock.sendall(LAST)
+        assert body_of(read_all(sock)) == b"ok"
+    guv.kill(serving, guv.StopServe)
+    assert serving.wait() is None
+    listener.close()
+    assert '"GET / HTTP/1.1" 200 2 ' in caplog.text
 
 
 def test_environ_of_one_request_does_not_reach_the_next(serve):

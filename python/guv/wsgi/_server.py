@@ -120,9 +120,10 @@ class WSGIServer(Server):
     def connection_environ(self, client_sock: Any, address: Any) -> Environ:
         """What the environ of every request on a connection has beside `environ`; overrides what the peer sends."""
         environ: Environ = {}
-        if client_sock.family in _INTERNET:
-            environ["REMOTE_ADDR"] = address[0]
+        if isinstance(address, tuple):  # on a Unix socket, too, if a PROXY header told it
+            environ["REMOTE_ADDR"] = str(address[0])
             environ["REMOTE_PORT"] = str(address[1])
+        if client_sock.family in _INTERNET:
             client_sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if isinstance(client_sock, ssl.SSLSocket):
             environ["wsgi.url_scheme"] = "https"
