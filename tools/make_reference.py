@@ -97,8 +97,9 @@ def signature(thing: object) -> str:
 def public_names(module: ModuleType) -> Iterator[tuple[str, object]]:
     """What is defined in the module, or in a private part of it, in order of appearance."""
     lazy = getattr(module, "_LAZY", {})
+    listed = getattr(module, "__all__", None)
     for name in [*vars(module), *lazy]:
-        if name.startswith("_"):
+        if name.startswith("_") or (listed is not None and name not in listed):
             continue
         try:
             thing = getattr(module, name)

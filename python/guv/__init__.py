@@ -2,7 +2,7 @@
 
 ``import guv; guv.monkey_patch()`` makes the blocking calls of the standard library cooperative:
 a program's threads become greenlets that share one thread of the operating system. Importing guv
-patches nothing and starts nothing.
+patches nothing and starts nothing. `guv.__version__` is its version, `guv.version_info` has the numbers of that.
 """
 
 from os import environ as _environ

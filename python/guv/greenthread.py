@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from asyncio import Future
     from traceback import FrameSummary
 
+__all__ = ["GreenThread", "cancel", "kill", "sleep", "spawn", "spawn_after", "spawn_n", "throw"]
+
 P = ParamSpec("P")
 T = TypeVar("T")
 

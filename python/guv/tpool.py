@@ -32,6 +32,10 @@ from .hubs.deadlock import own_threads
 from .hubs.native import run_native
 from .hubs.waiting import NOTHING, Note, current_and_hub, park, serve
 
+__all__ = [
+    "DEFAULT_SIZE", "IDLE_SECONDS", "Future", "Proxy", "ThreadPoolExecutor", "execute", "killall", "set_num_threads",
+]  # fmt: skip
+
 T = TypeVar("T")
 
 #: Seconds that a thread waits for work before it ends.

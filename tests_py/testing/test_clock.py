@@ -13,6 +13,7 @@ import pytest
 
 import guv
 from guv import debug, tpool
+from guv._originals import monotonic_ns as real_ns
 from guv._originals import start_new_thread, time_sleep
 from guv.hubs import get_hub
 from guv.hubs.abc import AbstractHub
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("hub")
 
 
 def test_clock_leftBlock_leavesNothingBehind(hub: AbstractHub) -> None:
-    kind, clock, real_ns = type(hub), time.monotonic, time.monotonic_ns
+    kind, clock = type(hub), time.monotonic
     with MockClock():
         assert time.monotonic is not clock
         assert isinstance(hub, kind)
@@ -74,7 +75,6 @@ def test_clock_patchTimeFalse_leavesTheStandardClocksAlone() -> None:
 
 
 def test_clock_otherThreads_haveTheRealTime() -> None:
-    real_ns = time.monotonic_ns
     with MockClock() as clock:
         clock.jump(10**6)
         there = tpool.execute(time.monotonic_ns)

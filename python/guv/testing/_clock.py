@@ -174,7 +174,7 @@ class MockClock:
 
     def _take_timers(self, hub: AbstractHub) -> None:
         """Those that the real loop has, or would have got."""
-        self.sort_out(hub)
+        self._sort_out(hub)
         for token, entry in enumerate(hub.timers):
             if entry is not None and not self._timers.deadline(token):
                 deadline = hub.deadline_of(token)
@@ -183,7 +183,7 @@ class MockClock:
                     self._timers.set(token, deadline)
 
     def _give_timers_back(self, hub: AbstractHub) -> None:
-        self.sort_out(hub)
+        self._sort_out(hub)
         late = monotonic_ns() - self._now()
         for token, deadline in self._timers:
             hub.ops.extend((TIMER | token << 8, min(deadline + late, NEVER)))
@@ -192,7 +192,7 @@ class MockClock:
                 timeout.deadline = min(timeout.deadline + late, NEVER)
         self._timers = TimerHeap()
 
-    def sort_out(self, hub: AbstractHub) -> None:
+    def _sort_out(self, hub: AbstractHub) -> None:
         """Keep the operations on timers here, and leave the others to the loop."""
         ops, hub.ops, self._to_loop = hub.ops, self._to_loop, []
         for i in range(0, len(ops), 2):
@@ -205,11 +205,11 @@ class MockClock:
             else:
                 hub.ops.extend(ops[i : i + 2])
 
-    def due(self) -> list[int]:
+    def _due(self) -> list[int]:
         """Completions of the timers that are due."""
         return [token << 16 | IS_TIMER for token in self._timers.due(self._now())]
 
-    def wait(self, hub: AbstractHub, timeout: int, exchange: Callable[[int], Iterable[int]]) -> Iterable[int]:
+    def _wait(self, hub: AbstractHub, timeout: int, exchange: Callable[[int], Iterable[int]]) -> Iterable[int]:
         """Nobody is ready: wait for an event, or let time pass."""
         deadline = self._timers.next()
         if deadline is None or deadline >= NEVER:
@@ -227,7 +227,7 @@ class MockClock:
             self._base += max(0, deadline - self._now())
         return found
 
-    def deadline_of(self, token: int) -> int:
+    def _deadline_of(self, token: int) -> int:
         """As the hub's; 0 if it is not known."""
         return self._timers.deadline(token)
 
@@ -248,22 +248,22 @@ class _OnMockClock:
         """As `AbstractHub.exchange`, with the clock's timers."""
         hub = cast(AbstractHub, self)
         clock = _clocks[hub]
-        clock.sort_out(hub)
+        clock._sort_out(hub)
         exchange: Callable[[int], Iterable[int]] = super().exchange  # type: ignore[misc]
-        due = clock.due()
+        due = clock._due()
         if due or not timeout:
             return [*exchange(0), *due]
-        found = clock.wait(hub, timeout, exchange)
-        return [*found, *clock.due()]
+        found = clock._wait(hub, timeout, exchange)
+        return [*found, *clock._due()]
 
     def submit(self) -> None:
         """As `AbstractHub.submit`, for what is not a timer."""
-        _clocks[cast(AbstractHub, self)].sort_out(cast(AbstractHub, self))
+        _clocks[cast(AbstractHub, self)]._sort_out(cast(AbstractHub, self))
         super().submit()  # type: ignore[misc]
 
     def deadline_of(self, token: int) -> int:
         """As `AbstractHub.deadline_of`."""
-        return _clocks[cast(AbstractHub, self)].deadline_of(token)
+        return _clocks[cast(AbstractHub, self)]._deadline_of(token)
 
     def schedule_call_global(self, seconds: float, cb: Callable[..., object], *args: Any, **kwargs: Any) -> Timer:
         """As `AbstractHub.schedule_call_global`, by the clock."""
