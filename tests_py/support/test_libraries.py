@@ -572,3 +572,23 @@ def test_pika_consumes_what_another_greenlet_publishes(program: Program, rabbitm
         )
         == "late\n5\n"
     )
+
+
+def test_pyfakefs_leaves_the_event_loop_its_files(program: Program) -> None:
+    assert (
+        program(
+            "pyfakefs",
+            """
+        import os, time
+        from pyfakefs.fake_filesystem_unittest import Patcher
+        def read():
+            time.sleep(0.01)
+            return open("/fake/file").read(), os.path.exists("/etc/passwd")
+        with Patcher() as patcher:
+            patcher.fs.create_file("/fake/file", contents="content")
+            print(together(lambda i: read(), 2))
+        print(os.path.exists("/fake/file"), os.path.exists("/etc/passwd"))
+        """,
+        )
+        == "[('content', False), ('content', False)]\nFalse True\n"
+    )

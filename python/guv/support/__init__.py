@@ -48,6 +48,7 @@ SUPPORTED: Final = {
     "cassandra": "guv.support.cassandra",
     "pycares": "guv.support.pycares",
     "watchfiles": "guv.support.watchfiles",
+    "pyfakefs": "guv.support.pyfakefs",
 }
 
 _states: dict[str, str] = {}
