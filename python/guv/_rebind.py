@@ -51,7 +51,7 @@ class Pair:
 
 
 class PerClass:
-    """A replacement that is made for each class that it is put into, since it calls what it replaces there."""
+    """A replacement that is made for each class or module it is put into, since it needs what it replaces there."""
 
     __slots__ = ("make",)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 import pytest
@@ -59,6 +60,25 @@ def test_single_look_after_a_long_turn_does_not_yield(clock: Clock, ran: list[st
     clock.now += 1000 * FAIR
     be_fair()
     assert not ran
+
+
+def test_look_of_a_finalizer_that_the_collector_runs_does_not_yield(clock: Clock, ran: list[str]) -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            be_fair()
+            seen.append(len(ran))
+
+    seen: list[int] = []
+    be_fair()
+    clock.now += FAIR + 1
+    Cycle()
+    gc.collect()
+    assert seen == [0]
+    be_fair()
+    assert ran == ["other"]
 
 
 def test_look_in_a_later_turn_does_not_yield(clock: Clock) -> None:

@@ -7,9 +7,15 @@ nobody ever again: all who wait for it go on, one after the other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from greenlet import getcurrent, greenlet
 
 from .lock import allocate_lock
+
+#: The namespaces of `threading` and its copies: `_shutdown_locks` there has the sentinels of threads to join at exit.
+_homes: list[dict[str, Any]] = []
 
 
 class Sentinel:
@@ -39,6 +45,8 @@ class Sentinel:
         """The thread has ended."""
         if not self._ended:
             self._ended = True
+            for home in _homes:
+                home["_shutdown_locks"].discard(self)
             self._lock.release()
 
     def locked(self) -> bool:
@@ -56,3 +64,22 @@ class Sentinel:
         """Free it in a forked child."""
         self._lock = allocate_lock()
         self._ended = False
+
+
+def make_maintain(original: Any) -> Callable[[], None]:
+    """`threading._maintain_shutdown_locks` for the module that has `original`.
+
+    That looks at the lock of each thread whenever one starts or ends. Sentinels leave the collection by themselves, so
+    only the locks of native threads have to be looked for, and not each time.
+    """
+    home = original.__globals__
+    _homes.append(home)
+    enough = 64
+
+    def maintain() -> None:
+        nonlocal enough
+        if len(home["_shutdown_locks"]) >= enough:
+            original()
+            enough = 64 + 2 * len(home["_shutdown_locks"])
+
+    return maintain

@@ -13,10 +13,12 @@ from typing import Any
 
 from greenlet import getcurrent
 
+from .._rebind import PerClass
 from ..hubs.ident import get_ident
 from . import names_of, primitives
 from ._bootstrap.threading import running
 from .rlock import RLock
+from .sentinel import make_maintain
 
 #: Whether the interpreter takes the stand-in of a thread that has ended out of the table.
 _FORGETS = hasattr(threading, "_DeleteDummyThreadOnDel")
@@ -65,6 +67,9 @@ if _FORGETS:
     PATCHES.append(("threading", "_DeleteDummyThreadOnDel", _StandIn))
 else:
     PATCHES.append(("threading", "_DummyThread._set_ident", _set_ident))
+
+if hasattr(threading, "_maintain_shutdown_locks"):  # until 3.12
+    PATCHES.append(("threading", "_maintain_shutdown_locks", PerClass(make_maintain)))
 
 # Asked for in a forked child, where the forking greenlet is the main thread.
 if hasattr(threading, "_get_main_thread_ident"):
