@@ -5,8 +5,8 @@ interpreter gives the others their turn. Greenlets are not preempted, so a call 
 `be_fair`: at the second such look of a turn of the loop that has lasted for `FAIR`, the others run.
 So a single look does not switch, and a program whose greenlets wait now and then never does here.
 
-Nor does a look of a finalizer that the garbage collector runs: the collector keeps the ends of its lists on the stack, which
-would be another greenlet's while this one is away.
+Nor does a look of a finalizer that the garbage collector runs: the collector keeps the ends of its lists on the stack,
+which would be another greenlet's while this one is away.
 """
 
 from __future__ import annotations
