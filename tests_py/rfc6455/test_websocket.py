@@ -235,6 +235,7 @@ def test_stopping_server_kills_websockets_after_its_timeout(hub):
     ws = connect(f"ws://127.0.0.1:{server.address[1]}/")
     server.stop(0.01)
     assert ws.wait() is None
+    assert ws.close_code == 1001
 
 
 def test_missing_wsproto_is_named(script):
@@ -250,6 +251,22 @@ def test_missing_wsproto_is_named(script):
         """
     )
     assert out == "guv.websocket needs the package wsproto: pip install 'guv[web]'\n"
+
+
+@pytest.mark.parametrize("code", [0, 999, 1004, 1016, 2999, 5000, 70000])
+def test_close_code_that_may_not_be_sent_is_named(serve, code):
+    with connect(serve(WebSocketWSGI(echo))) as ws:
+        with pytest.raises(ValueError, match=f"{code} is no close code"):
+            ws.close((code, ""))
+        ws.send("still open")
+        assert ws.wait() == "still open"
+
+
+@pytest.mark.parametrize("code", [1005, 1006, 1015])
+def test_code_of_an_end_without_a_code_is_sent_as_1000(serve, code):
+    ws = connect(serve(WebSocketWSGI(lambda ws: ws.close((code, "")))))
+    assert ws.wait() is None
+    assert ws.close_code == 1000
 
 
 def test_legacy_versions_are_refused_in_words():

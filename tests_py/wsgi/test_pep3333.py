@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import importlib
 import io
 import ssl
@@ -383,6 +384,29 @@ def test_pipelined_requests_are_answered_in_order(serve):
     wire = b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % n for n in range(100))
     reply = serve(app).talk(wire)
     assert [part.split(b"|")[0] for part in reply.split(b"\r\n\r\n/")[1:]] == [b"%d" % n for n in range(100)]
+
+
+def test_ended_connection_leaves_nothing_to_the_garbage_collector(serve):
+    import weakref
+
+    seen = []
+
+    def handle(sock, address):
+        seen.append(weakref.ref(sock))
+        served.server.handle(sock, address)
+
+    served = serve(ok)
+    served.server.client_handler_cb = handle
+    gc.disable()
+    try:
+        for _ in range(3):
+            served.talk(LAST)
+        while served.server.running:
+            guv.sleep(0)
+        guv.sleep(0)
+        assert [ref() for ref in seen] == [None] * 3
+    finally:
+        gc.enable()
 
 
 def test_http_10_is_kept_alive_when_it_asks(serve):

@@ -26,6 +26,9 @@ NO_STATUS = 1005
 ABNORMAL = 1006
 TOO_BIG = 1009
 SERVER_ERROR = 1011
+GOING_AWAY = 1001
+_LOCAL_CODES = (NO_STATUS, ABNORMAL, 1015)  # never sent: `close_code` may be one, and is said as 1000
+_SENDABLE = frozenset((*range(1000, 1004), *range(1007, 1015), *_LOCAL_CODES))
 
 
 class WebSocket:
@@ -146,9 +149,11 @@ class RFC6455WebSocket(WebSocket):
         """Say good-bye with (code, reason), 1000 by default, and wait for the peer to do so. Yields.
 
         Both together take `close_timeout` at most. What the peer sends until then is dropped. Does nothing the second
-        time.
+        time. Raises ValueError for a code that RFC 6455 does not allow.
         """
         code, reason = close_data if close_data is not None else (1000, "")
+        if code not in _SENDABLE and not 3000 <= code < 5000:
+            raise ValueError(f"{code} is no close code: they are 1000 to 1003, 1007 to 1014 and 3000 to 4999")
         try:
             with Timeout(self.close_timeout, False):
                 self._send_close(code, reason)

@@ -6,8 +6,10 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from greenlet import GreenletExit
+
 from ..wsgi import ALREADY_HANDLED
-from ._connection import MAX_MESSAGE, RFC6455WebSocket
+from ._connection import GOING_AWAY, MAX_MESSAGE, SERVER_ERROR, RFC6455WebSocket
 from ._errors import BadRequest, ConnectionClosedError
 from ._handshake import VERSION, accept_deflate, accept_token, check_request, choose_protocol
 
@@ -20,7 +22,7 @@ class WebSocketWSGI:
 
     Use it as a decorator, or `configured` for options. A request that is no websocket is answered by 400 or 426. If the
     handler raises, the peer gets the close code 1011 and the exception goes on to the server, which logs it; that the
-    peer has gone is no error.
+    peer has gone is no error. A handler that a stopping server kills says good-bye with 1001.
     """
 
     def __init__(
@@ -86,10 +88,13 @@ class WebSocketWSGI:
             pass  # the peer left while the handler was sending
         except OSError as error:
             if not ws.websocket_closed or not isinstance(error, ConnectionError):
-                ws.close((1011, ""))
+                ws.close((SERVER_ERROR, ""))
                 raise
+        except GreenletExit:  # the server stops
+            ws.close((GOING_AWAY, ""))
+            raise
         except BaseException:
-            ws.close((1011, ""))
+            ws.close((SERVER_ERROR, ""))
             raise
         ws.close()
         return ALREADY_HANDLED

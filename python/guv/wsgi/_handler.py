@@ -80,6 +80,7 @@ class WSGIHandler:
         except (OSError, ClientDisconnected):
             pass
         finally:
+            self.environ = {}  # it refers to this object: nothing is to stay for the garbage collector
             self.transport.close(self.sock)
 
     def handle_one_request(self) -> bool:
