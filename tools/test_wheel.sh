@@ -13,6 +13,9 @@ venv=$root/build/wheel-$("$python" -c 'import sysconfig; print(sysconfig.get_con
 "$python" -m venv --clear "$venv"
 mode=tests
 wanted=guv[dev]
+if pkg-config --exists libmariadb 2>/dev/null; then
+    wanted=guv[dev,test-compiled]
+fi
 if [ "${1:-}" = smoke ]; then
     mode=smoke
     wanted=guv
