@@ -319,7 +319,9 @@ def _trip(signum: int) -> object:
     """An object that trips `signum` when it is dropped, without running a line of Python."""
     kind = _trips.get(signum)
     if kind is None:
-        kind = _trips[signum] = type("Trip", (), {"__slots__": (), "__del__": partial(interrupt_main, signum)})  # type: ignore[arg-type]
+        # not a method: from 3.14 on a partial would be one, and 3.13 warns of that
+        drop = staticmethod(partial(interrupt_main, signum))  # type: ignore[arg-type]
+        kind = _trips[signum] = type("Trip", (), {"__slots__": (), "__del__": drop})
     made: object = kind()
     return made
 
