@@ -258,8 +258,8 @@ def ask_unix(path: Path) -> bytes:
 @pytest.mark.slow
 def test_unix_socket_is_served_and_removed(command, tmp_path):
     path = tmp_path / "socket"
-    served = command("program:app", "-b", f"unix:{path}")
-    served.line(f"on unix:{path}, http://127")
+    served = command("program:app", "-b", f"unix:{os.path.relpath(path)}")  # not relative to --chdir
+    served.line("on unix:.*socket, http://127")
     assert ask_unix(path).startswith(b"HTTP/1.1 200 ")
     assert served.end()[0] == 0
     assert not path.exists()
@@ -271,6 +271,27 @@ os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
 os.execl(sys.executable, sys.executable, "-m", "guv.wsgi", "program:app")
 """
+
+
+@pytest.mark.slow
+def test_unix_socket_passed_as_a_descriptor_is_served_and_left(tmp_path):
+    path = tmp_path / "socket"
+    (tmp_path / "program.py").write_text(APP.format(text="one"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "guv.wsgi", "program:app", "-b", f"fd:{listener.fileno()}"],
+            pass_fds=[listener.fileno()], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    try:
+        assert f"on unix:{path} with 1 worker" in process.stderr.readline()
+        assert ask_unix(path).startswith(b"HTTP/1.1 200 ")
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert path.exists()
 
 
 @pytest.mark.slow

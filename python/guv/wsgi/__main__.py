@@ -250,15 +250,17 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     listeners = [] if options.bind else listen_fds()
-    made = options.bind or ([] if listeners else ["127.0.0.1:8000"])
+    files = []
     try:
-        for address in made:
+        for address in options.bind or ([] if listeners else ["127.0.0.1:8000"]):
             listeners.append(open_listener(address))
+            if address.startswith("unix:"):
+                files.append(os.path.abspath(address[5:]))
         os.chdir(options.chdir)
         tls_context(options)
     except (OSError, CannotServe) as error:
         _say(f"can't serve: {error}" if isinstance(error, OSError) else str(error))
-        _close(listeners, bool(made))
+        _close(listeners, files)
         return 1
     began = monotonic()
     supervisor = Supervisor(
@@ -269,22 +271,21 @@ def main(arguments: list[str] | None = None) -> int:
         f"guv {__version__} serves {options.app} on {where} with {options.workers} worker"
         f"{'s' if options.workers > 1 else ''}, pid {os.getpid()}"
     )
-    supervisor.on_stop = lambda: _close(listeners, bool(made))  # else clients would go on queueing, for nobody
+    supervisor.on_stop = lambda: _close(listeners, files)  # else clients would go on queueing, for nobody
     status = supervisor.run()  # does not return in workers
     _say(f"stopped after {supervisor.requests} requests in {monotonic() - began:.0f} s")
     return status
 
 
-def _close(listeners: list[socket.socket], ours: bool) -> None:
-    """Close the sockets and, if they are `ours`, remove the files of those that have one."""
+def _close(listeners: list[socket.socket], files: list[str]) -> None:
+    """Close the sockets, and remove the files of the Unix sockets that were made here."""
     for listener in listeners:
-        path = listener.getsockname() if listener.family == socket.AF_UNIX else ""
         listener.close()
-        if ours and path:
-            try:
-                os.unlink(path)
-            except OSError:
-                pass  # removed, or an abstract name
+    for path in files:
+        try:
+            os.unlink(path)
+        except OSError:
+            pass  # somebody has removed it
 
 
 def _say(text: str) -> None:
