@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 
 import pytest
@@ -221,6 +222,32 @@ def test_plain_server_is_no_websocket(serve):
 
     with pytest.raises(ProtocolError, match="200 OK"):
         connect(serve(app))
+
+
+def test_answer_that_dribbles_is_given_up_in_time(hub):
+    def dribble(sock, address):
+        with contextlib.suppress(OSError):
+            sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\n")
+            for _ in range(1000):
+                guv.sleep(0.005)
+                sock.sendall(b"X: y\r\n")
+
+    server = guv.server.Server(guv.listen(("127.0.0.1", 0)), dribble)
+    server.start()
+    with pytest.raises(TimeoutError, match=r"did not open within 0\.05 s"):
+        connect(f"ws://127.0.0.1:{server.address[1]}/", timeout=0.05)
+    server.stop(0)
+
+
+def test_connect_tries_each_address_of_the_host(serve, monkeypatch):
+    """Nobody listens on ::1."""
+    port = int(serve(WebSocketWSGI(echo)).rstrip("/").rpartition(":")[2])
+    found = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
+             (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]  # fmt: skip
+    monkeypatch.setattr("guv.websocket._client.getaddrinfo", lambda *args: found)
+    with connect(f"ws://localhost:{port}/") as ws:
+        ws.send("hello")
+        assert ws.wait() == "hello"
 
 
 def test_request_that_is_no_handshake_is_told_to_upgrade(serve):

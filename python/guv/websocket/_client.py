@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from .. import server
 from ..green._greentls import green_context
+from ..green.names import getaddrinfo
+from ..timeout import Timeout
 from ..wsgi._head import tokens
 from ._connection import MAX_MESSAGE, RFC6455WebSocket
 from ._errors import ProtocolError
@@ -44,51 +46,49 @@ def connect(
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError(f"{url!r} is not a URL like ws://host:port/path")
-    if sock is None:
-        sock = server.connect((parts.hostname, parts.port or _PORTS[parts.scheme]), timeout=timeout)
-    try:
-        sock.settimeout(timeout)
-        if sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if parts.scheme == "wss":
-            context = green_context(ssl_context or ssl.create_default_context())
-            sock = context.wrap_socket(sock, server_hostname=parts.hostname)
-        key = base64.b64encode(os.urandom(16)).decode("ascii")
-        host = parts.netloc.rpartition("@")[2]
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        lines = [
-            f"GET {path} HTTP/1.1",
-            f"Host: {host}",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            f"Sec-WebSocket-Key: {key}",
-            f"Sec-WebSocket-Version: {VERSION}",
-        ]
-        if protocols:
-            lines.append(f"Sec-WebSocket-Protocol: {', '.join(protocols)}")
-        if compress:
-            lines.append(f"Sec-WebSocket-Extensions: {offer_deflate()}")
-        if origin is not None:
-            lines.append(f"Origin: {origin}")
-        lines += [f"{name}: {value}" for name, value in headers]
-        if any("\r" in line or "\n" in line for line in lines):
-            raise ValueError("a header of the request has a line end in it")
-        sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
-        answer, received = _read_answer(sock)
-        _check_status(answer, key)
-        protocol = answer.get("sec-websocket-protocol")
-        if protocol is not None and protocol not in protocols:
-            raise ProtocolError(f"the server chose the subprotocol {protocol!r}, which was not offered")
-        extension = finish_deflate(answer.get("sec-websocket-extensions", "")) if compress else None
-        if not compress and "sec-websocket-extensions" in answer:
-            raise ProtocolError("the server uses an extension that was not offered")
-        sock.settimeout(None)
-    except BaseException:
-        sock.close()
-        raise
+    key = base64.b64encode(os.urandom(16)).decode("ascii")
+    host = parts.netloc.rpartition("@")[2]
+    lines = [
+        f"GET {parts.path or '/'}{'?' if parts.query else ''}{parts.query} HTTP/1.1",
+        f"Host: {host}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {key}",
+        f"Sec-WebSocket-Version: {VERSION}",
+    ]
+    if protocols:
+        lines.append(f"Sec-WebSocket-Protocol: {', '.join(protocols)}")
+    if compress:
+        lines.append(f"Sec-WebSocket-Extensions: {offer_deflate()}")
+    if origin is not None:
+        lines.append(f"Origin: {origin}")
+    lines += [f"{name}: {value}" for name, value in headers]
+    if any("\r" in line or "\n" in line for line in lines):
+        raise ValueError("a header of the request has a line end in it")
+    with Timeout(timeout, TimeoutError(f"{url} did not open within {timeout} s")):
+        opened = sock if sock is not None else _connect(parts.hostname, parts.port or _PORTS[parts.scheme])
+        try:
+            opened.settimeout(None)
+            if opened.family in (socket.AF_INET, socket.AF_INET6):
+                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if parts.scheme == "wss":
+                context = green_context(ssl_context or ssl.create_default_context())
+                opened = context.wrap_socket(opened, server_hostname=parts.hostname)
+            opened.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+            answer, received = _read_answer(opened)
+            _check_status(answer, key)
+            protocol = answer.get("sec-websocket-protocol")
+            if protocol is not None and protocol not in protocols:
+                raise ProtocolError(f"the server chose the subprotocol {protocol!r}, which was not offered")
+            extension = finish_deflate(answer.get("sec-websocket-extensions", "")) if compress else None
+            if not compress and "sec-websocket-extensions" in answer:
+                raise ProtocolError("the server uses an extension that was not offered")
+        except BaseException:
+            opened.close()
+            raise
     environ = {"PATH_INFO": parts.path or "/", "QUERY_STRING": parts.query, "HTTP_HOST": host, "HTTP_ORIGIN": origin}
     return RFC6455WebSocket(
-        sock,
+        opened,
         environ,
         int(VERSION),
         protocol,
@@ -100,6 +100,17 @@ def connect(
         ping_timeout=ping_timeout,
         close_timeout=close_timeout,
     )
+
+
+def _connect(host: str, port: int) -> socket.socket:
+    """A socket connected to the first address of `host` that takes it. Yields. Raises OSError."""
+    failure: OSError = OSError(f"{host} has no address")
+    for family, _, _, _, address in getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+        try:
+            return server.connect(address, family)
+        except OSError as error:
+            failure = error
+    raise failure
 
 
 def _read_answer(sock: socket.socket) -> tuple[dict[str, str], bytes]:
