@@ -32,6 +32,19 @@ def test_second_has_no_hub_yet_and_the_greenlet_is_ended():
     assert current_hub() is None
     assert left[0].closed and left[1] == "ended"
 
+def test_third_leaves_one_that_takes_a_kill_for_an_error():
+    def stubborn():
+        for name in "first", "second":
+            try:
+                guv.sleep(1000)
+            except BaseException:
+                left.append(name)
+    guv.spawn(stubborn)
+    guv.gyield()
+
+def test_fourth_sees_that_it_was_killed_again():
+    assert left[-2:] == ["first", "second"]
+
 def test_jumps(mock_clock, all_blocked):
     guv.sleep(10**6)
     all_blocked()
@@ -112,7 +125,7 @@ def run(tmp_path: Path, hub_kind: str) -> object:
 
 def test_plugin_sample_endsAsEachTestSays(run) -> None:  # type: ignore[no-untyped-def]
     told = run()
-    assert "2 failed, 8 passed, 2 errors" in told, told
+    assert "2 failed, 10 passed, 2 errors" in told, told
     assert "FAILED test_sample.py::test_too_slow - Failed: the run of test_sample.py::test_too_slow took more" in told
     assert "took more than 0.05 s; main waits for sleep at " in told
     assert "The others:" in told

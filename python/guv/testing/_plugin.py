@@ -31,6 +31,9 @@ from ._leaks import leak_check
 
 _MARKER = "guv(deadline=..., leaks=...): seconds that each phase of a test may take; whether it is checked for leaks"
 
+#: How often a greenlet that a test leaves is killed. An executor's thread takes the first for the error of its call.
+_KILLS = 5
+
 _stacks = pytest.StashKey[ExitStack]()
 
 
@@ -72,8 +75,9 @@ def _end_hub() -> None:
         return
     try:
         with _deadline(10, "the end of the greenlets that it left"):
-            for g in living_greenlets(root_of(getcurrent())):
-                if g is not getcurrent() and _is_below(g, hub):
+            for _ in range(_KILLS):
+                left = [g for g in living_greenlets(root_of(getcurrent())) if _is_below(g, hub)]
+                for g in left:
                     kill(g)
     except DeadlineExceeded as error:
         warnings.warn(str(error), stacklevel=1)  # one of them waits in a finally block; it will never go on
@@ -82,6 +86,8 @@ def _end_hub() -> None:
 
 
 def _is_below(g: greenlet, hub: AbstractHub) -> bool:
+    if g is getcurrent():
+        return False
     parent = g.parent
     while parent is not None and parent is not hub:
         parent = parent.parent
