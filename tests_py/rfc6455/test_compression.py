@@ -7,7 +7,7 @@ import random
 import zlib
 
 import pytest
-from frames import BINARY, CLOSE, PING, TEXT, deflate, fragments, frame, inflate
+from frames import BINARY, CLOSE, PING, PONG, TEXT, deflate, fragments, frame, inflate
 
 import guv
 
@@ -113,6 +113,22 @@ def test_messages_of_all_sizes_come_back_under_each_setting(peer, offer, size):
         first, payload = client.frame()
         sending.wait()
         assert (first, codec.unpack(payload)) == (0xC0 | opcode, message)
+
+
+@pytest.mark.parametrize("control", [PING, PONG])
+def test_control_frames_may_come_between_the_fragments_of_a_compressed_message(peer, control):
+    client = peer()
+    client.open(Sec_WebSocket_Extensions="permessage-deflate; server_no_context_takeover; client_no_context_takeover")
+    for text in (b"hello " * 100, "wörld ".encode() * 100):
+        packed = deflate(text)
+        client.sock.sendall(
+            frame(control, b"0") + frame(TEXT, packed[:3], fin=False, rsv=4) + frame(control, b"1")
+            + frame(0, packed[3:7], fin=False) + frame(control, b"2") + frame(0, packed[7:]) + frame(control, b"3")
+        )  # fmt: skip
+        got = [client.frame() for _ in range(5 if control == PING else 1)]
+        assert [payload for first, payload in got if first == 0x80 | PONG] == [b"0", b"1", b"2", b"3"][: len(got) - 1]
+        [echo] = [payload for first, payload in got if first == 0xC0 | TEXT]
+        assert inflate(echo) == text
 
 
 def test_uncompressed_messages_may_come_between(peer):

@@ -149,6 +149,23 @@ def test_close_does_not_wait_for_a_peer_that_takes_nothing(serve):
     ws.socket.close()
 
 
+def test_peer_that_takes_nothing_is_given_up_in_time(serve):
+    ended = []
+
+    @WebSocketWSGI.configured(send_timeout=0.02)
+    def handler(ws):
+        with pytest.raises(ConnectionClosedError, match=r"the peer took nothing for 0\.02 s"):
+            while True:
+                ws.send(bytes(1 << 20))
+        ended.append(ws.close_code)
+
+    ws = connect(serve(handler), compress=False)
+    while not ended:
+        guv.sleep(0.005)
+    assert ended == [1006]
+    ws.socket.close()
+
+
 def test_send_that_was_cut_off_ends_the_websocket(serve):
     """Behind a part of a frame the next one would be taken for the rest of it."""
     ended = []

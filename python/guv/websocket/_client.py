@@ -35,6 +35,7 @@ def connect(
     ping_interval: float | None = None,
     ping_timeout: float = 20.0,
     close_timeout: float = 5.0,
+    send_timeout: float | None = 60.0,
     sock: socket.socket | None = None,
 ) -> RFC6455WebSocket:
     """Open a websocket to a ``ws:`` or ``wss:`` URL. Yields until it is open, for `timeout` seconds at most.
@@ -99,6 +100,7 @@ def connect(
         ping_interval=ping_interval,
         ping_timeout=ping_timeout,
         close_timeout=close_timeout,
+        send_timeout=send_timeout,
     )
 
 

@@ -20,6 +20,7 @@ from ._errors import ConnectionClosedError, FailedConnectionError
 
 MAX_MESSAGE = 8 << 20  # bytes in a message that is received, if nothing else is said
 _RECEIVE = 65536
+_PIECE = 65536  # bytes sent at a time, each within `send_timeout`
 _SLICE = 4096  # bytes decoded at a time: deflate makes at most a thousandfold of them
 
 NO_STATUS = 1005
@@ -87,6 +88,7 @@ class RFC6455WebSocket(WebSocket):
         ping_interval: float | None = None,
         ping_timeout: float = 20.0,
         close_timeout: float = 5.0,
+        send_timeout: float | None = 60.0,
     ) -> None:
         """`received` is what was read from `sock` behind the handshake; for the rest see `WebSocketWSGI.configured`."""
         super().__init__(sock, environ, version)
@@ -96,6 +98,7 @@ class RFC6455WebSocket(WebSocket):
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self.close_timeout = close_timeout
+        self.send_timeout = send_timeout
         #: how the peer closed: 1005 without a code, 1006 without a good-bye; None before
         self.close_code: int | None = None
         self.close_reason = ""
@@ -118,7 +121,8 @@ class RFC6455WebSocket(WebSocket):
     def send(self, message: str | bytes | bytearray | memoryview) -> None:
         """Send a text message (str) or a binary one (bytes). Yields.
 
-        Raises `ConnectionClosedError` if the websocket is closed, by whichever side, or the connection broke.
+        Raises `ConnectionClosedError` if the websocket is closed, by whichever side, or the connection broke, or the
+        peer takes nothing for `send_timeout` seconds.
         """
         if isinstance(message, memoryview):
             message = bytes(message)
@@ -183,7 +187,7 @@ class RFC6455WebSocket(WebSocket):
             if isinstance(event, CloseConnection):
                 self._close_sent = True
             try:
-                self.socket.sendall(self._protocol.send(event))
+                self._transmit(self._protocol.send(event))
             except LocalProtocolError as error:  # the peer has said good-bye meanwhile
                 raise self._closed() from error
             except OSError as error:
@@ -193,6 +197,13 @@ class RFC6455WebSocket(WebSocket):
                 self._end(ABNORMAL, "sending was cut off")
                 raise
 
+    def _transmit(self, data: bytes) -> None:
+        """Send a frame. Yields. Raises OSError; `TimeoutError` if the peer takes nothing for too long."""
+        pieces = [data] if len(data) <= _PIECE else [data[i : i + _PIECE] for i in range(0, len(data), _PIECE)]
+        for piece in pieces:
+            with Timeout(self.send_timeout, TimeoutError(f"the peer took nothing for {self.send_timeout} s")):
+                self.socket.sendall(piece)
+
     def _answer(self, event: Ping | CloseConnection) -> None:
         """Send a pong or the second good-bye. A peer that takes none may still have sent something worth reading."""
         with self._sending:
@@ -200,7 +211,9 @@ class RFC6455WebSocket(WebSocket):
                 return
             self._close_sent = isinstance(event, CloseConnection)
             try:
-                self.socket.sendall(self._protocol.send(event.response()))
+                self._transmit(self._protocol.send(event.response()))
+            except TimeoutError as error:
+                self._end(ABNORMAL, str(error))
             except (LocalProtocolError, OSError):
                 pass
             except BaseException:

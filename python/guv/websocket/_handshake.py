@@ -8,14 +8,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wsproto.extensions import PerMessageDeflate
-
 from ..wsgi._head import tokens
+from ._deflate import Deflate
 from ._errors import BadRequest, ProtocolError
 
 VERSION = "13"
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
-_DEFLATE = PerMessageDeflate.name
+_DEFLATE = Deflate.name
 _FLAGS = ("server_no_context_takeover", "client_no_context_takeover")
 _BITS = ("server_max_window_bits", "client_max_window_bits")
 _SMALLEST_WINDOW = 9  # zlib does not do raw deflate with a window of 8 bits
@@ -56,7 +55,7 @@ def choose_protocol(environ: dict[str, Any], supported: Sequence[str] | None) ->
     return next((name for name in offered if name and name in (supported or ())), None)
 
 
-def accept_deflate(field: str) -> tuple[PerMessageDeflate, str] | None:
+def accept_deflate(field: str) -> tuple[Deflate, str] | None:
     """The server's side of RFC 7692: the extension and its answer to the first offer that can be taken."""
     for offer in field.split(","):
         name, *parameters = [part.strip() for part in offer.split(";")]
@@ -64,7 +63,7 @@ def accept_deflate(field: str) -> tuple[PerMessageDeflate, str] | None:
             continue
         try:
             wanted = _parameters(parameters)
-            extension = PerMessageDeflate()
+            extension = Deflate()
             answer = [_DEFLATE]
             for flag in _FLAGS:
                 if flag in wanted:
@@ -88,7 +87,7 @@ def offer_deflate() -> str:
     return f"{_DEFLATE}; client_max_window_bits"
 
 
-def finish_deflate(field: str) -> PerMessageDeflate | None:
+def finish_deflate(field: str) -> Deflate | None:
     """The client's side, after the server's answer; raises `ProtocolError` for what was not offered."""
     if not field:
         return None
@@ -96,7 +95,7 @@ def finish_deflate(field: str) -> PerMessageDeflate | None:
     if name.lower() != _DEFLATE or "," in field:
         raise ProtocolError(f"the server uses extensions that were not offered: {field!r}")
     given = _parameters(parameters, values_needed=True)
-    extension = PerMessageDeflate()
+    extension = Deflate()
     for flag in _FLAGS:
         if flag in given:
             setattr(extension, flag, True)

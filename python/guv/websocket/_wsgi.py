@@ -36,6 +36,7 @@ class WebSocketWSGI:
         ping_interval: float | None = None,
         ping_timeout: float = 20.0,
         close_timeout: float = 5.0,
+        send_timeout: float | None = 60.0,
     ) -> None:
         """`max_frame_length` bounds a message, in bytes after decompression. See `configured` for the rest."""
         self.handler = handler
@@ -46,6 +47,7 @@ class WebSocketWSGI:
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         self.close_timeout = close_timeout
+        self.send_timeout = send_timeout
 
     @classmethod
     def configured(
@@ -63,7 +65,8 @@ class WebSocketWSGI:
         any site open a websocket with the user's cookies. `support_legacy_versions` must be False: the drafts before
         RFC 6455 are spoken by no browser since 2012. Other options: `max_frame_length` (bytes), `compress`,
         `ping_interval` (seconds of silence after which the peer is asked for a sign of life while `ws.wait` waits; None
-        never), `ping_timeout` (seconds that it has to give one), `close_timeout` (seconds to wait for its good-bye).
+        never), `ping_timeout` (seconds that it has to give one), `close_timeout` (seconds to wait for its good-bye),
+        `send_timeout` (seconds for which it may take nothing of what is sent; None for ever).
         """
         if support_legacy_versions:
             raise ValueError("the protocol versions before RFC 6455 are not supported: support_legacy_versions=False")
@@ -131,6 +134,7 @@ class WebSocketWSGI:
             ping_interval=self.ping_interval,
             ping_timeout=self.ping_timeout,
             close_timeout=self.close_timeout,
+            send_timeout=self.send_timeout,
         )
         return ws, ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
