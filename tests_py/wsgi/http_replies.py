@@ -29,3 +29,18 @@ def read_reply(sock) -> tuple[bytes, bytes]:
     while len(body) < length:
         body += sock.recv(65536) or pytest.fail("the connection ended within a body")
     return head, body
+
+
+def body_of(reply: bytes) -> bytes:
+    """The body of a reply, out of its chunks if it is in chunks."""
+    head, _, body = reply.partition(b"\r\n\r\n")
+    if b"Transfer-Encoding: chunked" not in head:
+        return body
+    whole = b""
+    while True:
+        size, _, body = body.partition(b"\r\n")
+        count = int(size, 16)
+        if not count:
+            assert body == b"\r\n"
+            return whole
+        whole, body = whole + body[:count], body[count + 2 :]

@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import gc
-import importlib
-import io
-import ssl
 import sys
 from wsgiref.validate import validator
 
 import pytest
-from http_replies import read_all, read_reply
+from http_replies import body_of, read_all, read_reply
 
 import guv
 import guv.wsgi
-from guv.wsgi import FileWrapper, Limits
+from guv.wsgi import Limits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-
-
-def body_of(reply: bytes) -> bytes:
-    """The body of a reply, out of its chunks if it is in chunks."""
-    head, _, body = reply.partition(b"\r\n\r\n")
-    if b"Transfer-Encoding: chunked" not in head:
-        return body
-    whole = b""
-    while True:
-        size, _, body = body.partition(b"\r\n")
-        count = int(size, 16)
-        if not count:
-            assert body == b"\r\n"
-            return whole
-        whole, body = whole + body[:count], body[count + 2 :]
 
 
 def ok(environ, start_response):
@@ -361,9 +341,6 @@ def test_reply_that_takes_little_is_given_up_though_an_upgrade_was_asked_for(ser
     assert len(answered) < 1000
 
 
-# ---- connections ----
-
-
 def test_interim_status_is_no_reply(serve, caplog):
     """The peer would wait for one behind it, and take the next request's for that."""
 
@@ -373,117 +350,6 @@ def test_interim_status_is_no_reply(serve, caplog):
 
     assert serve(app).talk(GET).startswith(b"HTTP/1.1 500 ")
     assert "'103 Early Hints' is no answer" in caplog.text
-
-
-def test_pipelined_requests_are_answered_in_order(serve):
-    def app(environ, start_response):
-        body = environ["PATH_INFO"].encode() + b"|"
-        start_response("200 OK", [("Content-Length", str(len(body)))])
-        return [body]
-
-    wire = b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % n for n in range(100))
-    reply = serve(app).talk(wire)
-    assert [part.split(b"|")[0] for part in reply.split(b"\r\n\r\n/")[1:]] == [b"%d" % n for n in range(100)]
-
-
-def test_ended_connection_leaves_nothing_to_the_garbage_collector(serve):
-    import weakref
-
-    seen = []
-
-    def handle(sock, address):
-        seen.append(weakref.ref(sock))
-        served.server.handle(sock, address)
-
-    served = serve(ok)
-    served.server.client_handler_cb = handle
-    gc.disable()
-    try:
-        for _ in range(3):
-            served.talk(LAST)
-        while served.server.running:
-            guv.sleep(0)
-        guv.sleep(0)
-        assert [ref() for ref in seen] == [None] * 3
-    finally:
-        gc.enable()
-
-
-def test_http_10_is_kept_alive_when_it_asks(serve):
-    with serve(ok).connect() as sock:
-        for _ in range(2):
-            sock.sendall(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
-            assert b"Connection: keep-alive" in read_reply(sock)[0]
-        sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        assert b"Connection: close" in read_all(sock)
-
-
-def test_connection_ends_after_its_share_of_requests(serve):
-    reply = serve(ok, limits=Limits(requests=3)).talk(GET * 5)
-    assert reply.count(b"HTTP/1.1 200") == 3
-    assert reply.count(b"Connection: close") == 1
-
-
-def test_application_that_closes_ends_the_connection(serve):
-    def app(environ, start_response):
-        start_response("200 OK", [("Content-Length", "0"), ("Connection", "close")])
-        return []
-
-    assert serve(app).talk(GET * 2).count(b"HTTP/1.1 ") == 1
-
-
-def test_unix_socket_is_served(hub, tmp_path):
-    from guv.wsgi import WSGIServer
-
-    path = str(tmp_path / "socket")
-    server = WSGIServer(guv.listen(path), validator(lambda e, s: (s("200 OK", [("Content-Type", "a/b")]), [b"ok"])[1]))
-    server.start()
-    with guv.connect(path) as sock:
-        sock.sendall(LAST)
-        assert body_of(read_all(sock)) == b"ok"
-    server.stop(1)
-
-
-def test_tls_is_told_in_the_environ(serve, certificate):
-    from guv.green._greentls import green_context
-
-    seen = {}
-
-    def app(environ, start_response):
-        seen.update(environ)
-        start_response("200 OK", [("Content-Length", "200000")])
-        return FileWrapper(io.BytesIO(bytes(200_000)))
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    served = serve(app, ssl_context=context)
-    with served.connect() as plain:
-        client = green_context(ssl.create_default_context(cafile=certificate))
-        with client.wrap_socket(plain, server_hostname="localhost") as sock:
-            sock.sendall(LAST)
-            assert len(body_of(read_all(sock))) == 200_000
-    assert (seen["wsgi.url_scheme"], seen["HTTPS"]) == ("https", "on")
-
-
-def test_tls_connection_ends_with_a_good_bye(serve, certificate):
-    from guv.green._greentls import green_context
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        return iter([b"all", b" of it"])
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    served = serve(app, ssl_context=context)
-    client = green_context(ssl.create_default_context(cafile=certificate))
-    for request in (b"GET / HTTP/1.0\r\n\r\n", b"nonsense\r\n\r\n"):
-        with (
-            served.connect() as plain,
-            client.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as sock,
-        ):
-            sock.sendall(request)
-            reply = read_all(sock)  # an end without it would be SSLEOFError
-        assert reply.endswith(b"all of it") or reply.startswith(b"HTTP/1.1 400 ")
 
 
 # ---- request bodies ----
@@ -552,111 +418,3 @@ def test_body_that_breaks_off_is_no_error_of_the_application(serve, caplog):
     serve(app).talk(POST + b"Content-Length: 10\r\n\r\nhalf")
     assert seen == ["the connection ended before the request body did"]
     assert not caplog.records
-
-
-# ---- files ----
-
-
-@pytest.mark.parametrize("size", [0, 10, 3_000_000])
-def test_file_is_sent_from_its_position(serve, tmp_path, size):
-    path = tmp_path / "file"
-    path.write_bytes(b"skipped" + bytes(range(256)) * (size // 256) + b"e" * (size % 256))
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        file = open(path, "rb")  # noqa: SIM115
-        file.seek(7)
-        return environ["wsgi.file_wrapper"](file)
-
-    reply = serve(app).talk(LAST)
-    assert b"Content-Length: %d\r\n" % size in reply
-    assert body_of(reply) == path.read_bytes()[7:]
-
-
-def test_file_goes_through_sendfile_and_stops_at_its_length(serve, tmp_path, monkeypatch):
-    import os
-
-    calls = []
-    real = os.sendfile
-
-    def counted(*args):
-        calls.append(args)
-        return real(*args)
-
-    monkeypatch.setattr(os, "sendfile", counted)
-    path = tmp_path / "file"
-    path.write_bytes(b"0123456789")
-
-    def app(environ, start_response):
-        start_response("200 OK", [("Content-Length", "4")])
-        return FileWrapper(open(path, "rb"))
-
-    assert body_of(serve(app).talk(LAST)) == b"0123"
-    assert len(calls) == 1
-
-
-@pytest.mark.parametrize("name", ["file", "within tempfile", "within Django's File"])
-def test_file_within_a_wrapper_goes_through_sendfile(name, tmp_path):
-    import tempfile
-
-    from guv.wsgi._file import _descriptor
-
-    with open(tmp_path / "file", "wb+") as plain, tempfile.NamedTemporaryFile() as temporary:
-        file = {"file": plain, "within tempfile": temporary}.get(name)
-        if file is None:
-            file = pytest.importorskip("django.core.files").File(plain)
-        assert _descriptor(file) == file.fileno()
-
-
-@pytest.mark.parametrize("module", ["gzip", "bz2", "lzma"])
-def test_packed_file_is_sent_unpacked(serve, tmp_path, module):
-    """Its descriptor is that of the packed file."""
-    package = importlib.import_module(module)
-    with package.open(tmp_path / "file", "wb") as file:
-        file.write(b"content")
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        return FileWrapper(package.open(tmp_path / "file"))
-
-    assert body_of(serve(app).talk(LAST)) == b"content"
-
-
-def test_file_of_the_kernel_that_claims_to_be_empty_is_sent(serve):
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        return FileWrapper(open("/proc/version", "rb"))
-
-    with open("/proc/version", "rb") as file:
-        assert body_of(serve(app).talk(LAST)) == file.read()
-
-
-def test_file_that_the_kernel_can_not_send_is_copied(serve, tmp_path, monkeypatch):
-    def refused(*args):
-        raise OSError(errno.EINVAL, "Invalid argument")
-
-    monkeypatch.setattr("os.sendfile", refused)
-    path = tmp_path / "file"
-    path.write_bytes(bytes(range(256)) * 1000)
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        return FileWrapper(open(path, "rb"))
-
-    assert body_of(serve(app).talk(LAST)) == path.read_bytes()
-
-
-@pytest.mark.parametrize("what", ["bytes", "pipe"])
-def test_what_is_no_regular_file_is_read(serve, what):
-    import os
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        if what == "bytes":
-            return FileWrapper(io.BytesIO(b"some" * 50_000), 1000)
-        reading, writing = os.pipe()
-        os.write(writing, b"some" * 10)
-        os.close(writing)
-        return FileWrapper(open(reading, "rb"))
-
-    assert set(body_of(serve(app).talk(LAST)).split(b"some")) == {b""}
