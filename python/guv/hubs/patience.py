@@ -73,7 +73,11 @@ class Patience:
             self.hub.ready.append(waiter)
 
     def drop(self) -> None:
-        """Cancel the timer, because the descriptor's registration ends."""
+        """Cancel the timer and leave the descriptor, because its registration ends."""
         if self.armed:
             self.armed = 0
             self.hub.drop_timer(self.token, self)
+        if self.evtype == READ:
+            self.descriptor.read_patience = None
+        else:
+            self.descriptor.write_patience = None

@@ -60,6 +60,7 @@ class Question:
 
     def withdraw(self) -> None:
         """Nobody wants the answer any more."""
+        del self.finished
         if self.state == BEGUN:
             self.hub.forget_lookup(self.token)
             _ask_next(self.hub)
@@ -71,6 +72,8 @@ class Question:
         self.token = self.hub.look_up(self.request, self.answer, self._answered)
 
     def _answered(self) -> None:
+        if self.state == WITHDRAWN:
+            return  # in the moment in which the answer came
         status, code, count = _HEADER.unpack_from(self.answer)
         if status == _TOO_BIG:
             self._ask(count)
@@ -80,7 +83,9 @@ class Question:
         else:
             text = self.answer[_HEADER.size : _HEADER.size + count].tobytes()
             self.error = _error(status, code, text)
-        self.finished()
+        finished = self.finished
+        del self.finished  # it refers to who has this object
+        finished()
         _ask_next(self.hub)
 
 

@@ -61,7 +61,9 @@ class Job:
 
     def _finish(self) -> None:
         self.hub.jobs -= 1
-        self.finished()
+        finished = self.finished
+        del self.finished  # it refers to who has this object
+        finished()
 
 
 class Pool:
@@ -99,6 +101,7 @@ class Pool:
             if job.state != QUEUED:
                 return
             job.state = WITHDRAWN  # the thread that comes to it passes it over
+            del job.finished
         job.hub.jobs -= 1
 
     def _work(self) -> None:
