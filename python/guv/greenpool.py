@@ -25,10 +25,8 @@ class GreenPool(Group):
     """At most `size` greenthreads at a time; who calls `spawn` beyond that waits its turn."""
 
     def __init__(self, size: int = 1000) -> None:
-        if not isinstance(size, int) or size < 0:
-            raise ValueError(f"a pool's size is a number of greenthreads, not {size!r}")
         super().__init__()
-        self.size = size
+        self.size = _checked(size)
         self._taken = 0  # places: of those who run, and of woken callers who are about to spawn
         self._callers: deque[Note] = deque()  # who waits for a place
         self._idle = Waiters()
@@ -43,9 +41,7 @@ class GreenPool(Group):
 
     def resize(self, new_size: int) -> None:
         """Change the size. If it shrinks, the surplus ends as its calls end; if it grows, waiting callers go on."""
-        if not isinstance(new_size, int) or new_size < 0:
-            raise ValueError(f"a pool's size is a number of greenthreads, not {new_size!r}")
-        self.size = new_size
+        self.size = _checked(new_size)
         while self._taken < self.size and self._pass_on():
             self._taken += 1
 
@@ -158,6 +154,13 @@ class GreenPool(Group):
 
     def _ahead(self) -> int | None:
         return self.size
+
+
+def _checked(size: int) -> int:
+    """`size`, if a pool may have it."""
+    if not isinstance(size, int) or size < 0:
+        raise ValueError(f"a pool's size must be a number of greenthreads from 0 on, not {size!r}")
+    return size
 
 
 def _called_in_line(func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> GreenThread[T]:
