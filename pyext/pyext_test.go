@@ -2,6 +2,7 @@ package pyext
 
 import (
 	"encoding/binary"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -53,6 +54,17 @@ func TestOpen_BadRings_AreRefused(t *testing.T) {
 	for _, args := range [][4]int64{{0, 4, words, 4}, {words, 4, 0, 4}, {words, 0, words, 4}, {words, 4, words, -1}, {words, 1, words, 4}} {
 		if code := Open(args[0], args[1], args[2], args[3]); code != CodeArgument {
 			t.Errorf("Open%v = %d", args, code)
+		}
+	}
+}
+
+func TestOpen_MoreHubsThanProcessors_EachHasOneAndOneIsIdle(t *testing.T) {
+	before := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	for hubs := 1; hubs <= 5; hubs++ {
+		open(t)
+		if got := runtime.GOMAXPROCS(0); got <= hubs {
+			t.Fatalf("%d processors for %d hubs", got, hubs)
 		}
 	}
 }
