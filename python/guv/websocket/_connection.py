@@ -201,8 +201,15 @@ class RFC6455WebSocket(WebSocket):
         """Send a frame. Yields. Raises OSError; `TimeoutError` if the peer takes nothing for too long."""
         pieces = [data] if len(data) <= _PIECE else [data[i : i + _PIECE] for i in range(0, len(data), _PIECE)]
         for piece in pieces:
-            with Timeout(self.send_timeout, TimeoutError(f"the peer took nothing for {self.send_timeout} s")):
+            limit = Timeout(self.send_timeout)
+            try:
                 self.socket.sendall(piece)
+            except Timeout as due:
+                if due is not limit:
+                    raise
+                raise TimeoutError(f"the peer took nothing for {self.send_timeout} s") from None
+            finally:
+                limit.cancel()
 
     def _answer(self, event: Ping | CloseConnection) -> None:
         """Send a pong or the second good-bye. A peer that takes none may still have sent something worth reading."""
