@@ -238,7 +238,10 @@ class _Walk:
                     except (AttributeError, TypeError):
                         continue  # empty, or a read-only one of C
                 elif name == "__dict__" and type(member) is GetSetDescriptorType:
-                    attributes = member.__get__(instance)
+                    try:
+                        attributes = member.__get__(instance)
+                    except AttributeError:
+                        continue  # this instance is without one, although a class of its kind has the member
                     for key, value in list(attributes.items()):
                         if id(value) in new:
                             attributes[key] = new[id(value)]
