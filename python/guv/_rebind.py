@@ -241,7 +241,7 @@ class _Walk:
                     try:
                         attributes = member.__get__(instance)
                     except AttributeError:
-                        continue  # this instance is without one, although a class of its kind has the member
+                        continue  # a proxy (of wrapt): its object has none
                     for key, value in list(attributes.items()):
                         if id(value) in new:
                             attributes[key] = new[id(value)]
