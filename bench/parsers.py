@@ -103,13 +103,13 @@ def by_memory() -> Callable[[bytes], Read]:
     memory = Memory()
 
     def read(head: bytes) -> Read:
-        start = head.find(b"\r\n")
-        known = memory.get(head[start:])
-        environ = None if known is None else known.environ(head[:start])
+        line, _, fields = head.partition(b"\r\n")
+        known = memory.get(fields)
+        environ = None if known is None else known.environ(line)
         if known is not None and environ is not None:
             return environ, known.is_11, 0, known.keep
         environ, is_11, length, keep = by_guv(head)
-        memory.learn(head[:start], head[start:], (environ,), is_11, keep)
+        memory.learn(line, fields, (environ,), is_11, keep)
         return environ, is_11, length, keep
 
     return read

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from guv.wsgi import _repeat
+from guv.wsgi._errors import BadRequest
+from guv.wsgi._head import parse_request_line
 
 LINES = b"\r\nHost: a\r\nX: y\r\n\r\n"
 
@@ -55,13 +59,13 @@ def test_credentials_stay_with_their_connection(converse, server, read):
     request = b"GET /a HTTP/1.1\r\nHost: a\r\nCookie: secret=1\r\n\r\n"
     assert converse([request] * 4, server=server).count(b"secret=1") == 4
     assert len(read) == 2
-    assert server.memory.get(request[request.index(b"\r\n") :]) is None
+    assert server.memory.get(request.partition(b"\r\n")[2]) is None
 
 
 def test_target_of_one_client_is_not_kept(converse, server):
     wire = b"GET /a?token=1 HTTP/1.1" + LINES
     converse([wire] * 3, server=server)
-    assert server.memory.get(LINES).request == b""
+    assert server.memory.get(LINES[2:]).request == b""
 
 
 def test_what_a_server_remembers_is_bounded(converse, server, monkeypatch):
@@ -72,6 +76,48 @@ def test_what_a_server_remembers_is_bounded(converse, server, monkeypatch):
         assert converse([wire] * 3, server=server).count(b" %d -" % number) == 3
         assert len(server.memory._heads) <= 5
         assert len(server.memory._noted) <= 7
+
+
+REQUEST_LINES = st.builds(
+    lambda method, target, version: b"%b %b HTTP/%b" % (method, target, version),
+    st.sampled_from([b"GET", b"HEAD", b"PURGE", b"G(T", b""]),
+    st.one_of(
+        st.sampled_from([b"/", b"/a", b"/a?", b"/a?b=c", b"/a?b=d", b"/a??", b"/%41?%41", b"/\xe4?\xe4", b"*", b"http://h/a?b"]),
+        st.text("/a?%4# \x7f\xe4\t", max_size=6).map(lambda text: text.encode("latin-1")),
+    ),
+    st.sampled_from([b"1.1", b"1.1", b"1.0"]),
+)  # fmt: skip
+
+
+@given(st.lists(REQUEST_LINES, min_size=2, max_size=8))
+def test_request_lines_mean_the_same_however_often_they_come(lines):
+    first = b"GET / HTTP/1.1"
+    template = {"HTTP_X": "y"}
+    parse_request_line(first.decode(), template)
+    known = _repeat.Repeated(first, LINES[2:], template, True, True)
+    for line in lines * 2:
+        expected = dict(template)
+        try:
+            parse_request_line(line.decode("latin-1"), expected)
+        except BadRequest:
+            expected = BadRequest
+        try:
+            found = known.environ(line)
+        except BadRequest:
+            found = BadRequest
+        if line.endswith(b"1.0") or (expected is not BadRequest and expected["REQUEST_URI"][0] != "/"):
+            assert found in (None, BadRequest)
+        else:
+            assert found == expected
+
+
+def test_paths_that_a_head_remembers_are_bounded(converse, server):
+    for number in range(200):
+        assert b"/%d  y -" % number in converse([b"GET /%d HTTP/1.1" % number + LINES], server=server)
+    known = server.memory.get(LINES[2:])
+    assert 0 < len(known._starts) <= _repeat._MOST_STARTS
+    assert converse([b"GET /%b HTTP/1.1" % (b"x" * 500) + LINES], server=server).count(b"x") >= 500
+    assert all(len(start) <= _repeat._LONGEST_START for start in known._starts)
 
 
 def test_long_heads_are_not_remembered(converse, server, read):

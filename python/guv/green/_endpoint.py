@@ -44,6 +44,7 @@ class Endpoint(Descriptor):
     """The state of a green socket; what `socket._closed` holds."""
 
     __slots__ = (
+        "allowed",     # nanoseconds that a call may wait, by `timeout`; 0: without end
         "closed",      # close() was called; the descriptor may stay open for makefile()'s sake
         "elsewhere",   # hubs of other threads that have waited for it, or None
         "nonblocking", # the kernel's O_NONBLOCK is on
@@ -65,7 +66,12 @@ class Endpoint(Descriptor):
         self.closed = False
         self.elsewhere: list[AbstractHub] | None = None
         self.nonblocking = timeout is not None
+        self.limit(timeout)
+
+    def limit(self, timeout: float | None) -> None:
+        """Have calls wait for `timeout` seconds at most; None: without end."""
         self.timeout = timeout
+        self.allowed = int(timeout * 1e9) or 1 if timeout else 0
 
     def __bool__(self) -> bool:
         return self.closed
@@ -125,12 +131,13 @@ def wait_readable(endpoint: Endpoint, due: int) -> int:
     if endpoint.reader is not None:
         return _wait(endpoint, hub, READ, current, due)
     patience = None
-    if endpoint.timeout is not None:
+    allowed = endpoint.allowed
+    if allowed:
         patience = endpoint.read_patience
         if patience is None or patience.waiter is not None or patience.hub is not hub:
             return _wait(endpoint, hub, READ, current, due)
         if not due:
-            due = monotonic_ns() + int(endpoint.timeout * 1e9)
+            due = monotonic_ns() + allowed
         if 0 < patience.armed <= due:  # `begin`, in place, as `park` is, because this is hot
             patience.due = due
             patience.waiter = current
@@ -170,13 +177,12 @@ def wait_writable(endpoint: Endpoint, due: int) -> int:
 
 
 def _wait(endpoint: Endpoint, hub: AbstractHub, evtype: int, current: greenlet, due: int) -> int:
-    timeout = endpoint.timeout
-    if timeout is None:
+    if not endpoint.allowed:
         endpoint.join(evtype, current)
         park(hub, endpoint, evtype, current)
         return 0
     if not due:
-        due = monotonic_ns() + int(timeout * 1e9)
+        due = monotonic_ns() + endpoint.allowed
     patience = Patience.of(endpoint, evtype, hub)
     if patience.waiter is not None:  # a second greenlet in this direction
         left = max(0, due - monotonic_ns()) / 1e9
@@ -214,12 +220,11 @@ def _wait_elsewhere(endpoint: Endpoint, hub: AbstractHub, evtype: int, due: int)
         endpoint.elsewhere = [hub]
     elif hub not in endpoint.elsewhere:
         endpoint.elsewhere.append(hub)
-    timeout = endpoint.timeout
-    if timeout is None:
+    if not endpoint.allowed:
         trampoline(endpoint.fd, evtype)
     else:
         if not due:
-            due = monotonic_ns() + int(timeout * 1e9)
+            due = monotonic_ns() + endpoint.allowed
         left = max(0, due - monotonic_ns()) / 1e9
         trampoline(endpoint.fd, evtype, left, TimeoutError("timed out"))
     if evtype == READ:

@@ -140,7 +140,7 @@ def _connect_to_busy(self: Any, endpoint: Endpoint, address: Any) -> int:
     """A Unix listener whose backlog is full: ask again, ever less often."""
     pause, limit = 1_000_000, None
     if endpoint.timeout is not None:
-        limit = monotonic_ns() + int(endpoint.timeout * 1e9)
+        limit = monotonic_ns() + endpoint.allowed
     while True:
         now = monotonic_ns()
         if limit is not None and now >= limit:
@@ -203,10 +203,10 @@ def settimeout(self: Any, value: float | None, /) -> None:
         if timeout:
             _settimeout(self, 0.0)
     if endpoint.timeout == 0.0 or timeout == 0.0:
-        endpoint.timeout = timeout
+        endpoint.limit(timeout)
         endpoint.afresh(self)
     else:
-        endpoint.timeout = timeout
+        endpoint.limit(timeout)
 
 
 def gettimeout(self: Any) -> float | None:

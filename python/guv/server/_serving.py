@@ -145,7 +145,7 @@ class Server(AbstractServer):
         endpoint: Any = self.server_sock._closed  # type: ignore[attr-defined]
         if endpoint.__class__ is not Endpoint:
             endpoint = adopt(self.server_sock)
-        endpoint.timeout = None  # a listener that other processes share stays non-blocking throughout
+        endpoint.limit(None)  # a listener that other processes share stays non-blocking throughout
         endpoint.afresh(self.server_sock)
         try:
             while not self.stopping:

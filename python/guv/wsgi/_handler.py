@@ -18,6 +18,7 @@ from ._transport import Transport, transport_for
 if TYPE_CHECKING:
     from ._server import WSGIServer
 
+_new: Any = object.__new__
 _RECEIVE = 65536
 FIRST_WORDS = 1.0  # seconds that a new connection has for its first request when the server stops
 _LINGER = 2.0  # seconds to wait for the peer to take the last reply
@@ -95,24 +96,27 @@ class WSGIHandler:
             if not buffer:
                 return False
         server = self.server
-        repeated = environ = None
+        environ = None
+        repeated = self._repeated
         try:
-            if len(buffer) <= self._short:
-                start = buffer.find(b"\r\n")
-                fields = buffer[start:]
-                repeated = self._repeated
+            if repeated is not None and buffer == repeated.request:
+                environ = repeated.template.copy()
+            elif len(buffer) <= self._short:
+                line, _, fields = buffer.partition(b"\r\n")
                 if repeated is None or fields != repeated.fields:
                     repeated = server.memory.get(fields)
-                if repeated is not None:
-                    if buffer == repeated.request:
-                        environ = repeated.template.copy()
-                    elif start > 0:
-                        environ = repeated.environ(buffer[:start])
+                if repeated is not None and line:
+                    environ = repeated.environ(line)
             if environ is not None and repeated is not None:
-                environ.update(self.environ)
+                environ |= self.environ
                 self._repeated = repeated
                 self.buffer = b""
-                exchange = Exchange(self, environ, repeated.is_11, repeated.keep, NO_BODY)
+                exchange = _new(Exchange)  # as by __init__: a call that costs as much as the rest of this block
+                exchange.handler = self
+                exchange.environ = environ
+                exchange.is_11 = repeated.is_11
+                exchange.keep = repeated.keep
+                exchange.input = NO_BODY
             else:
                 begun = self._begin(buffer)
                 if begun is None:
@@ -199,7 +203,7 @@ class WSGIHandler:
             self.expect_long(None)  # the application may go on by itself
         elif end < self._short and not self.buffer and request["REQUEST_URI"][:1] == "/":
             start = buffer.find(b"\r\n")
-            line, fields = buffer[:start], buffer[start:]
+            line, fields = buffer[:start], buffer[start + 2 :]
             self._repeated = self.server.memory.learn(line, fields, (base, request), is_11, keep)
         return Exchange(self, environ, is_11, keep, NO_BODY)
 

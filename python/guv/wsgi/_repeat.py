@@ -14,34 +14,64 @@ from ._head import SECRET, Environ, parse_request_line
 LONGEST = 2048  # bytes of a head that is remembered
 _MOST = 256  # heads that a server remembers; it begins anew when there are more
 _MOST_NOTED = 4096  # heads that it has seen, at least once
+_MOST_STARTS = 32  # methods with paths that are remembered for each head
+_LONGEST_START = 128  # bytes of these
 
 
 class Repeated:
     """The head of a request without a body, whose header lines have come more than once."""
 
-    __slots__ = ("_version", "fields", "is_11", "keep", "request", "template")
+    __slots__ = ("_line_end", "_starts", "_version", "fields", "is_11", "keep", "request", "template")
 
     def __init__(self, line: bytes, fields: bytes, template: Environ, is_11: bool, keep: bool) -> None:
-        #: from the end of the request line to that of the empty line
+        #: all that follows the request line and its end, the empty line included
         self.fields = fields
         self.is_11 = is_11
         self.keep = keep
         #: the request that `template` is of; empty if its target may be meant for one client only
-        self.request = b"" if b"?" in line else line + fields
+        self.request = b"" if b"?" in line else line + b"\r\n" + fields
         #: the environ but for what belongs to the connection, to be copied
         self.template = template
         self._version = line[line.rindex(b" ") :]
+        self._line_end = -len(self._version)
+        #: request lines that came with these fields, up to the question mark -> method, PATH_INFO, path as it was sent
+        self._starts: dict[bytes, tuple[str, str, str]] = {}
 
     def environ(self, line: bytes) -> Environ | None:
         """The environ of a request with these fields and another request line; None if that changes what they mean.
 
         Raises `BadRequest`.
         """
-        if not line.endswith(self._version):
+        end = self._line_end
+        if line[end:] != self._version:
             return None
+        start, mark, query = line[:end].partition(b"?")
+        known = self._starts.get(start)
+        if known is None:
+            return self._other(line, start)
+        text = ""
+        if mark:
+            text = query.decode("latin-1")
+            if not (text.isascii() and text.isprintable()) or " " in text or "#" in text:
+                return self._other(line, start)
+        environ = self.template.copy()
+        environ["REQUEST_METHOD"], environ["PATH_INFO"], path = known
+        environ["QUERY_STRING"] = text
+        environ["REQUEST_URI"] = environ["RAW_URI"] = f"{path}?{text}" if mark else path
+        return environ
+
+    def _other(self, line: bytes, start: bytes) -> Environ | None:
+        """`environ` for a request line of which only the version is known."""
         environ = self.template.copy()
         parse_request_line(line.decode("latin-1"), environ)
-        return environ if environ["REQUEST_URI"][:1] == "/" else None
+        target: str = environ["REQUEST_URI"]
+        if target[:1] != "/":
+            return None
+        if len(start) <= _LONGEST_START:
+            if len(self._starts) >= _MOST_STARTS:
+                self._starts.clear()
+            self._starts[start] = environ["REQUEST_METHOD"], environ["PATH_INFO"], target.partition("?")[0]
+        return environ
 
 
 class Memory:
