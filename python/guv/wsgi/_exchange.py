@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: What an application returns that has answered on the socket itself (a websocket).
 ALREADY_HANDLED: list[bytes] = []
 
+_new: Any = object.__new__
 _JOINED = 65536  # bodies up to this size travel in one piece with their head
 _LENGTH_LINE = re.compile(r"(?im)^content-length:[^\n]*\n")
 
@@ -31,28 +32,36 @@ _LENGTH_LINE = re.compile(r"(?im)^content-length:[^\n]*\n")
 class Exchange:
     """Calls the application and sends what it answers. Serves one request, then it is done."""
 
-    #: the reply's head, None before start_response()
-    head: ReplyHead | None = None
-    head_sent = False
-    #: bytes of the body sent
-    sent = 0
-    #: as the application gave them
-    status = ""
-    headers: Iterable[tuple[str, str]] = ()
-    _chunked = False  # the body is sent in chunks
-    _no_body = False  # the reply has no body, whatever the application gives
-    _left: int | None = None  # bytes that Content-Length still promises
+    # Not defaults in the class: the interpreter specialises access to slots only.
+    __slots__ = (
+        "_chunked",   # the body is sent in chunks
+        "_left",      # bytes that Content-Length still promises, or None
+        "_no_body",   # the reply has no body, whatever the application gives
+        "environ",
+        "handler",    # of the connection
+        "head",       # that of the reply, None before start_response()
+        "head_sent",
+        "headers",    # as the application gave them
+        "input",      # the request's body
+        "is_11",      # the request is HTTP/1.1 or later
+        "keep",       # the connection may serve another request
+        "sent",       # bytes of the body
+        "status",     # as the application gave it
+    )  # fmt: skip
 
-    def __init__(self, handler: WSGIHandler, environ: Environ, is_11: bool, keep: bool, body: Input) -> None:
-        #: of the connection
-        self.handler = handler
-        self.environ = environ
-        #: the request is HTTP/1.1 or later
-        self.is_11 = is_11
-        #: the connection may serve another request
-        self.keep = keep
-        #: the request's body
-        self.input = body
+    environ: Environ
+    handler: WSGIHandler
+    head: ReplyHead | None
+    head_sent: bool
+    headers: Iterable[tuple[str, str]]
+    input: Input
+    is_11: bool
+    keep: bool
+    sent: int
+    status: str
+    _chunked: bool
+    _left: int | None
+    _no_body: bool
 
     def serve(self, application: Callable[..., Iterable[bytes]]) -> None:
         """Answer the request. Afterwards `keep` says whether the connection can go on. Yields.
@@ -299,6 +308,22 @@ class Exchange:
             self.handler.send(self.begin(len(body)) + self._frame(body))
         except ClientDisconnected:
             pass
+
+
+def new_exchange(handler: WSGIHandler, environ: Environ, is_11: bool, keep: bool, body: Input) -> Exchange:
+    """The exchange of a request that has begun; no `__init__`, which would cost each request half a microsecond."""
+    exchange: Exchange = _new(Exchange)
+    exchange.handler = handler
+    exchange.environ = environ
+    exchange.is_11 = is_11
+    exchange.keep = keep
+    exchange.input = body
+    exchange.head = exchange._left = None
+    exchange.head_sent = exchange._chunked = exchange._no_body = False
+    exchange.sent = 0
+    exchange.status = ""
+    exchange.headers = ()
+    return exchange
 
 
 def _as_bytes(data: Any) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .._originals import monotonic
 from ..hubs.switch import gyield
 from ._errors import TIMED_OUT, UNKNOWN_EXPECTATION, BadRequest, ClientDisconnected
-from ._exchange import Exchange
+from ._exchange import Exchange, new_exchange
 from ._head import Environ, check_unfinished, parse_head
 from ._input import NO_BODY, Input
 from ._repeat import LONGEST, Repeated
@@ -18,7 +18,6 @@ from ._transport import Transport, transport_for
 if TYPE_CHECKING:
     from ._server import WSGIServer
 
-_new: Any = object.__new__
 _RECEIVE = 65536
 FIRST_WORDS = 1.0  # seconds that a new connection has for its first request when the server stops
 _LINGER = 2.0  # seconds to wait for the peer to take the last reply
@@ -111,12 +110,7 @@ class WSGIHandler:
                 environ |= self.environ
                 self._repeated = repeated
                 self.buffer = b""
-                exchange = _new(Exchange)  # as by __init__: a call that costs as much as the rest of this block
-                exchange.handler = self
-                exchange.environ = environ
-                exchange.is_11 = repeated.is_11
-                exchange.keep = repeated.keep
-                exchange.input = NO_BODY
+                exchange = new_exchange(self, environ, repeated.is_11, repeated.keep, NO_BODY)
             else:
                 begun = self._begin(buffer)
                 if begun is None:
@@ -198,14 +192,14 @@ class WSGIHandler:
         environ = {**base, **request, **self.environ}
         if length:
             body = environ["wsgi.input"] = self._body(environ, is_11, length)
-            return Exchange(self, environ, is_11, keep, body)
+            return new_exchange(self, environ, is_11, keep, body)
         if "HTTP_UPGRADE" in request and request["HTTP_UPGRADE"].lower() == "websocket":
             self.expect_long(None)  # the application may go on by itself
         elif end < self._short and not self.buffer and request["REQUEST_URI"][:1] == "/":
             start = buffer.find(b"\r\n")
             line, fields = buffer[:start], buffer[start + 2 :]
             self._repeated = self.server.memory.learn(line, fields, (base, request), is_11, keep)
-        return Exchange(self, environ, is_11, keep, NO_BODY)
+        return new_exchange(self, environ, is_11, keep, NO_BODY)
 
     def _rest_of_head(self, buffer: bytes) -> bytes:
         """Receive until the head is complete; b"" if the peer goes away."""
