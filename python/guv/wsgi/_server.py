@@ -13,7 +13,6 @@ from greenlet import getcurrent
 
 from .. import _originals
 from .._version import __version__
-from ..green._endpoint import INTERNET
 from ..hubs.current import get_hub
 from ..hubs.timer import Timer
 from ..server import Server
@@ -30,6 +29,8 @@ from ._repeat import Memory
 Application = Callable[..., Iterable[bytes]]
 
 log = logging.getLogger("guv.wsgi")
+
+_INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
 class WSGIServer(Server):
@@ -71,7 +72,6 @@ class WSGIServer(Server):
         self.memory = Memory()
         #: requests answered so far
         self.requests = 0
-        self._is_internet = server_sock.family in INTERNET
         self.environ = self._server_environ(environ or {})
         self._last_call: Timer | None = None  # when connections without a request are ended
         #: whether `begin_request` has anything to do
@@ -123,7 +123,7 @@ class WSGIServer(Server):
         if isinstance(address, tuple):  # on a Unix socket, too, if a PROXY header told it
             environ["REMOTE_ADDR"] = str(address[0])
             environ["REMOTE_PORT"] = str(address[1])
-        if self._is_internet:
+        if client_sock.family in _INTERNET:
             client_sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if isinstance(client_sock, ssl.SSLSocket):
             environ["wsgi.url_scheme"] = "https"
@@ -162,7 +162,7 @@ class WSGIServer(Server):
 
     def _server_environ(self, environ: Environ) -> Environ:
         name, port = "localhost", ""
-        if self._is_internet:
+        if self.server_sock.family in _INTERNET:
             host, number, *_ = self.server_sock.getsockname()
             name = host if host not in ("0.0.0.0", "::") else socket.gethostname()
             port = str(number)
