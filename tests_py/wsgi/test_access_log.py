@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from guv.wsgi import AccessLog
+from guv.wsgi import AccessLog, _log
 from guv.wsgi._log import COMMON, format_log_time
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
@@ -45,6 +45,15 @@ def test_common_line_without_a_body_has_a_dash_for_its_size(serve, lines):
     [line] = lines()
     assert line.startswith("127.0.0.1 - ann [")
     assert line.endswith('"GET /a?b=c HTTP/1.1" 204 -')
+
+
+def test_time_of_a_line_is_that_of_its_request(serve, lines, monkeypatch):
+    log = AccessLog()
+    for now in (1_000_000_000.2, 1_000_000_000.9, 1_000_000_001.0, 999_999_999.0):  # a clock may be set back
+        monkeypatch.setattr(_log._originals, "time", lambda now=now: now)
+        serve(hello, access_log=log).talk(GET + b"\r\n")
+    times = [int(re.search(r":(\d\d) ", line)[1]) for line in lines()]
+    assert times == [40, 40, 41, 39]
 
 
 def test_peer_can_not_break_out_of_its_place_in_the_line(serve, lines):

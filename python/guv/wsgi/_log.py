@@ -35,6 +35,8 @@ class AccessLog:
         self.logger = logger or logging.getLogger("guv.wsgi.access")
         self.format = format
         self.trusted = [ipaddress.ip_network(network) for network in trusted]
+        self._second = -1
+        self._text = ""
 
     def __call__(self, exchange: Exchange) -> None:
         if not self.logger.isEnabledFor(logging.INFO):
@@ -45,7 +47,7 @@ class AccessLog:
             self.format.format(
                 client=self.client(environ) or "-",
                 user=_plain(environ.get("REMOTE_USER") or "-"),
-                time=format_log_time(_originals.time()),
+                time=self._time(int(_originals.time())),
                 request=_plain(f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']} {environ['SERVER_PROTOCOL']}"),
                 status=exchange.head.status_code if exchange.head is not None else "-",
                 size=exchange.sent or "-",
@@ -53,6 +55,12 @@ class AccessLog:
                 agent=_plain(environ.get("HTTP_USER_AGENT", "-")),
             ),
         )
+
+    def _time(self, second: int) -> str:
+        """`format_log_time`, made once a second."""
+        if second != self._second:
+            self._second, self._text = second, format_log_time(second)
+        return self._text
 
     def client(self, environ: Environ) -> str:
         """The address of who sent the request, as far as the trusted proxies can be believed."""
