@@ -32,7 +32,7 @@ FIRST = (
 )  # fmt: skip
 
 #: Inner parts of the hub that are documented where they stand, and green modules: their reference is the stdlib's.
-INNER = ("guv.green", "guv.hubs.", "guv.resolver", "guv.support.", "guv.__main__")
+INNER = ("guv.green.", "guv.hubs.", "guv.resolver", "guv.support.", "guv.__main__")
 
 
 def modules() -> Iterator[ModuleType]:
@@ -41,7 +41,7 @@ def modules() -> Iterator[ModuleType]:
     for info in pkgutil.walk_packages(guv.__path__, "guv.", onerror=lambda name: None):
         if not any(part.startswith("_") for part in info.name.split(".")) and not info.name.startswith(INNER):
             found.append(info.name)
-    for name in dict.fromkeys((*FIRST, *sorted(found))):
+    for name in dict.fromkeys((*FIRST, *sorted({*found} - {"guv.green"}))):
         try:
             yield importlib.import_module(name)
         except ImportError as error:
@@ -108,7 +108,7 @@ def public_names(module: ModuleType) -> Iterator[tuple[str, object]]:
             continue
         home = getattr(thing, "__module__", None)
         ours = home is not None and (home == module.__name__ or home.startswith(f"{module.__name__}."))
-        if (inspect.isclass(thing) or inspect.isfunction(thing)) and (ours or module is guv):
+        if (inspect.isclass(thing) or inspect.isroutine(thing)) and (ours or module is guv):
             yield name, thing
 
 

@@ -32,8 +32,11 @@ if _TYPE_CHECKING:
     from . import event as event
     from . import exceptions as exceptions
     from . import green as green
+    from . import greenio as greenio
+    from . import greenlet as greenlet
     from . import greenpool as greenpool
     from . import greenthread as greenthread
+    from . import hub as hub
     from . import hubs as hubs
     from . import local as local
     from . import lock as lock
@@ -50,10 +53,19 @@ if _TYPE_CHECKING:
     from .event import Event as Event
     from .event import TEvent as TEvent
     from .exceptions import Cancelled as Cancelled
+    from .greenlet import Greenlet as Greenlet
+    from .greenlet import GreenletExit as GreenletExit
+    from .greenlet import getcurrent as getcurrent
+    from .greenlet import spawn_later as spawn_later
+    from .greenlet import spawn_raw as spawn_raw
     from .greenpool import GreenMap as GreenMap
     from .greenpool import GreenPile as GreenPile
     from .greenpool import GreenPool as GreenPool
     from .group import Group as Group
+    from .hub import get_hub as get_hub
+    from .hub import idle as idle
+    from .hub import reinit as reinit
+    from .hub import signal_handler as signal_handler
     from .joining import iwait as iwait
     from .joining import joinall as joinall
     from .joining import killall as killall
@@ -61,6 +73,7 @@ if _TYPE_CHECKING:
     from .lock import Barrier as Barrier
     from .lock import Condition as Condition
     from .lock import RLock as RLock
+    from .queue import Queue as Queue
     from .semaphore import BoundedSemaphore as BoundedSemaphore
     from .semaphore import CappedSemaphore as CappedSemaphore
     from .semaphore import Semaphore as Semaphore
@@ -77,12 +90,15 @@ if _TYPE_CHECKING:
 _LAZY = {
     **dict.fromkeys(("AsyncResult", "Event", "TEvent"), "guv.event"),
     **dict.fromkeys(("GreenMap", "GreenPile", "GreenPool"), "guv.greenpool"),
+    **dict.fromkeys(("Greenlet", "GreenletExit", "getcurrent", "spawn_later", "spawn_raw"), "guv.greenlet"),
+    **dict.fromkeys(("get_hub", "idle", "reinit", "signal_handler"), "guv.hub"),
     **dict.fromkeys(("iwait", "joinall", "killall", "wait"), "guv.joining"),
     **dict.fromkeys(("Barrier", "Condition", "RLock"), "guv.lock"),
     **dict.fromkeys(("BoundedSemaphore", "CappedSemaphore", "Semaphore"), "guv.semaphore"),
     **dict.fromkeys(("TaskGroup", "shield"), "guv.taskgroup"),
     "Cancelled": "guv.exceptions",
     "Group": "guv.group",
+    "Queue": "guv.queue",
     **dict.fromkeys(("StopServe", "connect", "listen", "serve", "wrap_ssl"), "guv.server"),
     **dict.fromkeys(("GuvWorker", "GuvWSGIWorker"), "guv.support.gunicorn_worker"),
 }
@@ -95,7 +111,7 @@ if {"GUV_BLOCKED_MS", "GUV_LEAKS", "GUV_TRACK_SPAWNS"} & _environ.keys():
 
 #: Modules that programs use as attributes of the package, without importing them.
 _MODULES = frozenset(
-    "debug event greenpool local lock pools queue semaphore server tpool wsgi".split()  # noqa: SIM905
+    "debug event greenio greenlet greenpool hub local lock pools queue semaphore server tpool wsgi".split()  # noqa: SIM905
 )
 
 

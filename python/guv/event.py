@@ -1,8 +1,9 @@
 """Events: one greenlet tells others that something has happened, with a value or an exception.
 
-`Event` is the one-shot event of eventlet and the original guv; `AsyncResult` that of gevent; `TEvent` has the
-interface of `threading.Event`. Setting never yields, may be done from any thread, and wakes the waiters in order of
-arrival. All of them can be waited for together with others: see `guv.joinall` and `guv.wait`.
+`Event` is the one-shot event of eventlet and the original guv, and has `set`, `clear` and `is_set` for those who come
+from gevent; `AsyncResult` is gevent's; `TEvent` has the interface of `threading.Event`. Setting never yields, may be
+done from any thread, and wakes the waiters in order of arrival. All of them can be waited for together with others: see
+`guv.joinall` and `guv.wait`.
 """
 
 from __future__ import annotations
@@ -210,6 +211,24 @@ class Event(_Happening, Generic[T]):
         """Set the exception, given as to `greenlet.throw`. Never yields."""
         self.send(None, args)
 
+    # ---- gevent's event of this name has the interface of `threading.Event`
+
+    def is_set(self) -> bool:
+        """As `ready`."""
+        return self.ready()
+
+    isSet = is_set
+
+    def set(self) -> None:
+        """Send True, unless something was sent already. Never yields."""
+        if not self.ready():
+            self.send(True)
+
+    def clear(self) -> None:
+        """Make later waits wait, whatever was sent. Never yields."""
+        if self.ready():
+            self._state = None
+
 
 def _as_exception(exc: Any) -> BaseException:
     if isinstance(exc, tuple):
@@ -323,6 +342,24 @@ class AsyncResult(_Happening, Generic[T]):
     def get_nowait(self) -> T:
         """`get` without waiting."""
         return self.get(block=False)
+
+    # ---- what `concurrent.futures` calls it
+
+    def done(self) -> bool:
+        """As `ready`."""
+        return self.ready()
+
+    def result(self, timeout: float | None = None) -> T:
+        """As `get`."""
+        return self.get(timeout=timeout)
+
+    def cancel(self) -> bool:
+        """False: whoever is to set it goes on."""
+        return False
+
+    def cancelled(self) -> bool:
+        """False: it can't be cancelled."""
+        return False
 
     def wait(self, timeout: float | None = None) -> T | None:
         """Yield until something is set, for at most `timeout` seconds; the value, or None."""

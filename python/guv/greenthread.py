@@ -172,6 +172,12 @@ class GreenThread(greenlet, Generic[T]):
         """What its function raised (`GreenletExit` if it was killed); None while it runs, and if it returned."""
         return self._error if self._call is _DONE else None
 
+    @property
+    def exc_info(self) -> tuple[Any, ...]:
+        """Its `exception` as `sys.exc_info()` gives it; three times None if there is none."""
+        error = self.exception
+        return (None, None, None) if error is None else (type(error), error, self._traceback)
+
     # ---- waiting for it
 
     def wait(self) -> T:
@@ -303,9 +309,16 @@ class GreenThread(greenlet, Generic[T]):
                 raise
             raise _elsewhere(self) from error
 
-    def kill(self, *throw_args: Any) -> None:
-        """See `kill`."""
-        kill(self, *throw_args)
+    def kill(
+        self, *throw_args: Any, exception: Any = GreenletExit, block: bool | None = None, timeout: float | None = None
+    ) -> None:
+        """See `kill`. With `block=False` nothing yields; with True or a `timeout` it waits as `guv.killall` does."""
+        if (block is None and timeout is None) or self is getcurrent():
+            kill(self, *(throw_args or (exception,)))
+            return
+        from .joining import killall
+
+        killall((self,), _exception(throw_args or (exception,)), block is not False, timeout)
 
     def cancel(self, *throw_args: Any) -> None:
         """See `cancel`."""
@@ -476,6 +489,7 @@ def _end_unstarted(g: greenlet, throw_args: tuple[Any, ...]) -> None:
         starter = getattr(g, "starter", None)
         if starter is not None:
             starter.cancel()
+            g.hub.calls.append(g.switch)  # to its end: then it is dead
         g._error = _exception(throw_args)
         g._traceback = g._error.__traceback__
         g._finish(report=False)  # nothing was lost

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from greenlet import GreenletExit
 
@@ -11,6 +11,9 @@ from .greenthread import GreenThread, looked_at, spawn, throw
 from .joining import joinall, killall
 from .queue import LightQueue
 from .semaphore import Semaphore
+
+if TYPE_CHECKING:
+    from .greenlet import Greenlet
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +57,11 @@ class Group:
         self.add(thread)
         return thread
 
+    def start(self, thread: Greenlet) -> None:
+        """Take in a `guv.Greenlet` that was not started, and start it. Yields only in a pool that is full."""
+        self.add(thread)
+        thread.start()
+
     def join(self, timeout: float | None = None, raise_error: bool = False) -> bool:
         """Yield until the group is empty, for at most `timeout` seconds; whether it is.
 
@@ -74,6 +82,16 @@ class Group:
     ) -> bool:
         """Kill all its greenthreads; see `guv.killall`."""
         return killall(list(self.greenlets), exception, block, timeout)
+
+    def killone(
+        self,
+        thread: GreenThread[Any],
+        exception: type[BaseException] | BaseException = GreenletExit,
+        block: bool = True,
+        timeout: float | None = None,
+    ) -> bool:
+        """Kill one of its greenthreads, as `kill` does; whether it has ended. True for one that has left the group."""
+        return thread not in self.greenlets or killall([thread], exception, block, timeout)
 
     # ---- calls
 
@@ -98,9 +116,14 @@ class Group:
         """``list(self.imap(func, *iterables))``"""
         return list(self.imap(func, *iterables))
 
-    def map_async(self, func: Callable[..., T], *iterables: Iterable[Any]) -> GreenThread[list[T]]:
-        """As `map`, in a greenthread of its own, outside of the group."""
-        return spawn(self.map, func, *iterables)
+    def map_async(
+        self, func: Callable[..., T], *iterables: Iterable[Any], callback: Callable[[list[T]], object] | None = None
+    ) -> GreenThread[list[T]]:
+        """As `map`, in a greenthread of its own, outside of the group; `callback` is called with the results."""
+        thread = spawn(self.map, func, *iterables)
+        if callback is not None:
+            thread.link_value(_call_with_value, callback)
+        return thread
 
     def imap(self, func: Callable[..., T], *iterables: Iterable[Any], maxsize: int | None = None) -> Results[T]:
         """The results of `func` over the iterables side by side, in order.

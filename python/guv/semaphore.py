@@ -14,6 +14,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from ._originals import get_ident
+from .event import TEvent
 from .hubs.abc import AbstractHub
 from .hubs.current import hub_of
 from .hubs.switch import unpark
@@ -119,6 +120,21 @@ class Semaphore:
     def _take_back(self) -> None:
         """A permit comes back from one whom it had been handed to, and who has no use for it."""
         Semaphore.release(self)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Yield until a permit is left over, for at most `timeout` seconds; how many are left. None is taken."""
+        if self.counter <= 0:
+            happened = TEvent()
+
+            def tell(_: object) -> None:
+                happened.set()
+
+            self.rawlink(tell)
+            try:
+                happened.wait(timeout)
+            finally:
+                self.unlink(tell)
+        return self.counter
 
     def release(self, blocking: bool = True) -> bool:
         """Give a permit back, to whoever has waited longest. Never yields here."""

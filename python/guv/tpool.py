@@ -166,17 +166,19 @@ _pool: Pool | None = None
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 
 
-def _default_pool() -> Pool:
+def default_pool() -> Pool:
+    """That of `execute`."""
     global _pool
     if _pool is None:
         given = os.environ.get("GUV_THREADPOOL_SIZE", str(DEFAULT_SIZE))
         if not given.isdecimal() or not int(given):
             raise ValueError(f"GUV_THREADPOOL_SIZE must be a number of threads from 1 on, not {given!r}")
-        _pool = _new_pool(int(given))
+        _pool = new_pool(int(given))
     return _pool
 
 
-def _new_pool(size: int, prefix: str = "") -> Pool:
+def new_pool(size: int, prefix: str = "") -> Pool:
+    """A pool whose threads a forked child does not count on."""
     pool = Pool(size, prefix)
     _pools.add(pool)
     return pool
@@ -187,7 +189,7 @@ def set_num_threads(number: int) -> None:
 
     If there are more, the surplus ends when each has made the call that it is at.
     """
-    _default_pool().resize(number)
+    default_pool().resize(number)
 
 
 def killall() -> None:
@@ -195,7 +197,7 @@ def killall() -> None:
 
     Later calls start new ones. Never yields, and does not wait for them.
     """
-    _default_pool().end_threads()
+    default_pool().end_threads()
 
 
 def execute(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -211,7 +213,7 @@ def execute(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     if hasattr(_here, "in_pool"):
         return func(*args, **kwargs)
     call = partial(copy_context().run, func, *args, **kwargs)
-    return run_native(call, start=_default_pool().start)
+    return run_native(call, start=default_pool().start)
 
 
 class Proxy:
@@ -366,7 +368,7 @@ class ThreadPoolExecutor(futures.Executor):
             raise ValueError("max_workers must be greater than 0")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        self._pool = _new_pool(max_workers, thread_name_prefix or f"ThreadPoolExecutor-{next(_numbers)}")
+        self._pool = new_pool(max_workers, thread_name_prefix or f"ThreadPoolExecutor-{next(_numbers)}")
         self._open: set[Future[Any]] = set()
         self._shut = False
         self._prepare = None if initializer is None else partial(initializer, *initargs)

@@ -22,11 +22,13 @@ PACKAGE = Path(guv.__file__).parent
 LAYERS = (
     ("guv", "guv.__main__"),
     ("guv.debug", "guv.testing"),  # look into everything
-    ("guv.wsgi", "guv.websocket", "guv.server", "guv.support", "guv.patcher", "guv.backdoor", "guv.lock"),
+    ("guv.wsgi", "guv.websocket", "guv.server", "guv.support", "guv.patcher", "guv.backdoor", "guv.lock",
+     "guv.monkey", "guv.pywsgi", "guv.socket", "guv.ssl", "guv.select", "guv.subprocess"),
     ("guv.green", "guv.resolver", "guv.fileobject", "guv.greenio"),
     (
         "guv.event", "guv.semaphore", "guv.queue", "guv.timeout", "guv.greenpool", "guv.greenthread", "guv.tpool",
-        "guv.local", "guv.taskgroup", "guv.group", "guv.joining", "guv.pools", "guv.asyncio",
+        "guv.local", "guv.taskgroup", "guv.group", "guv.joining", "guv.pools", "guv.asyncio", "guv.greenlet", "guv.pool",
+        "guv.corolocal", "guv.threadpool", "guv.hub",
     ),
     ("guv.hubs",),
     ("guv._border",),

@@ -61,13 +61,13 @@ def test_execute_moreCallsThanThreads_areMadeInOrderByThatMany(gate: Any) -> Non
     gate.begun.wait()
     for _ in range(3):
         guv.gyield()
-    assert tpool._default_pool().threads == 2
+    assert tpool.default_pool().threads == 2
     assert order == []
     gate.open()
     for thread in held + rest:
         thread.wait()
     assert sorted(order) == list(range(20))
-    assert tpool._default_pool().threads == 2
+    assert tpool.default_pool().threads == 2
 
 
 def test_execute_waiterKilledBeforeItsCallBegan_callIsNotMade(gate: Any) -> None:
@@ -176,7 +176,7 @@ def test_threads_idle_end(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         tpool.execute(threading.current_thread)
         with guv.Timeout(20):
-            while tpool._default_pool().threads:
+            while tpool.default_pool().threads:
                 guv.sleep(0.001)
     assert set(threading.enumerate()) == before
 
@@ -190,7 +190,7 @@ def test_killall_idleAndBusy_endWhenAllIsDone(gate: Any) -> None:
     gate.open()
     assert (held.wait(), late.wait()) == (1, 8)
     with guv.Timeout(20):
-        while tpool._default_pool().threads:
+        while tpool.default_pool().threads:
             guv.sleep(0.001)
     assert tpool.execute(int) == 0
 
@@ -208,7 +208,7 @@ def test_setNumThreads_moreWhileCallsWait_startsThreadsForThem(gate: Any, hub: A
     held.wait()
     tpool.set_num_threads(1)
     with guv.Timeout(20):
-        while tpool._default_pool().threads > 1:
+        while tpool.default_pool().threads > 1:
             guv.sleep(0.001)
 
 
@@ -222,7 +222,7 @@ def test_size_wrong_isRefused(monkeypatch: pytest.MonkeyPatch) -> None:
             tpool.execute(int)
     monkeypatch.setenv("GUV_THREADPOOL_SIZE", "3")
     tpool.execute(int)
-    assert tpool._default_pool().size == 3
+    assert tpool.default_pool().size == 3
 
 
 def test_start_noThreadToBeHad_raisesAndLosesNothing(monkeypatch: pytest.MonkeyPatch, hub: AbstractHub) -> None:
@@ -234,7 +234,7 @@ def test_start_noThreadToBeHad_raisesAndLosesNothing(monkeypatch: pytest.MonkeyP
         with pytest.raises(RuntimeError, match="can't start new thread"):
             tpool.execute(int)
         assert hub.jobs == 0
-        assert tpool._default_pool().threads == 0
+        assert tpool.default_pool().threads == 0
     assert tpool.execute(int) == 0
 
 
@@ -392,7 +392,7 @@ def test_tpool_forkedChild_startsAfreshAndExits(script: Script) -> None:
     guv.trampoline(begun[0], 1)
     pid = os.fork()
     if not pid:
-        assert tpool._default_pool().threads == 0
+        assert tpool.default_pool().threads == 0
         assert tpool.execute(pow, 2, 3) == 8 and executor.submit(pow, 2, 4).result() == 16
         raise SystemExit(5)                                 # by way of atexit: nobody waits for the parent's futures
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5

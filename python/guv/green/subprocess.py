@@ -46,6 +46,11 @@ class Popen(_stdlib.Popen[Any]):
     poll = poll
 
 
-PATCHES = [("subprocess", "Popen._wait", _wait), ("subprocess", "Popen.poll", poll)]
+PATCHES = [
+    ("subprocess", "Popen._wait", _wait),
+    ("subprocess", "Popen.poll", poll),
+    # private copies raise, and so catch, the ones that everybody knows
+    *(("subprocess", error.__name__, error) for error in (_stdlib.SubprocessError, CalledProcessError, TimeoutExpired)),
+]
 
 __getattr__ = names_of("subprocess")

@@ -112,15 +112,19 @@ def sleep_until(deadline: int) -> None:
 
 def trampoline(
     fd: int | HasFileno,
-    evtype: int,
+    evtype: int = 0,
     timeout: float | None = None,
     timeout_exc: type[BaseException] | BaseException = Timeout,
+    *,
+    read: object = None,
+    write: object = None,
 ) -> int:
     """Park until the descriptor is ready for `evtype`: READ, WRITE, or both or'ed together.
 
-    `fd` is a descriptor or an object with `fileno()`. Returns what it is ready for; errors and
-    hang-ups count as ready, so that the system call tried next reports them. Regular files are
-    always ready. Several greenlets may wait on one descriptor; all are woken and each retries.
+    `read=True` and `write=True`, eventlet's way to say that, do as well. `fd` is a descriptor or an object with
+    `fileno()`. Returns what it is ready for; errors and hang-ups count as ready, so that the system call tried next
+    reports them. Regular files are always ready. Several greenlets may wait on one descriptor; all are woken and each
+    retries.
 
     Raises `timeout_exc` once `timeout` seconds have passed, OSError(EBADF) if the descriptor is
     closed, now or while waiting. Always yields.
@@ -128,6 +132,8 @@ def trampoline(
     number = fd if isinstance(fd, int) else fd.fileno()
     if number < 0:
         raise ValueError(f"trampoline() needs an open descriptor, not {number}")
+    if not evtype:
+        evtype = (READ if read else 0) | (WRITE if write else 0)
     if not 0 < evtype <= READ | WRITE:
         raise ValueError(f"evtype must be READ, WRITE or READ|WRITE, not {evtype!r}")
     current = getcurrent()

@@ -60,9 +60,8 @@ class Timeout(BaseException):
         hub.fresh.append(self)
 
     def start(self) -> None:
-        """Start anew, for the greenlet that calls this, after it has fired or been cancelled."""
-        if self.deadline:
-            raise RuntimeError(f"{self!r} is running already; cancel() it before a new start()")
+        """Start anew, for the greenlet that calls this; one that is running begins again."""
+        self.cancel()
         Timeout.__init__(self, self.seconds, self.exception)
 
     @property

@@ -4,6 +4,7 @@ Everything here yields where it would block, whether `monkey_patch` was called o
 `GreenSocket` objects.
 """
 
+from ._datagram import DatagramServer as DatagramServer
 from ._listening import Address as Address
 from ._listening import connect as connect
 from ._listening import listen as listen
@@ -13,5 +14,5 @@ from ._serving import AbstractServer as AbstractServer
 from ._serving import Handle as Handle
 from ._serving import Server as Server
 from ._serving import StopServe as StopServe
-from ._serving import StreamServer as StreamServer
 from ._serving import serve as serve
+from ._stream import StreamServer as StreamServer

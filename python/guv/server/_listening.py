@@ -21,12 +21,14 @@ _FIRST_PASSED_FD = 3  # where socket activation begins to count
 
 
 def listen(
-    addr: Address, family: int = socket.AF_INET, backlog: int = 511, *, reuse_port: bool = False
-) -> socket.socket:
+    addr: Address, family: int = socket.AF_INET, backlog: int = 511, *,
+    reuse_port: bool | None = False, reuse_addr: bool | None = None,
+) -> socket.socket:  # fmt: skip
     """A listening socket bound to `addr`: (host, port), or a path for a Unix socket. Never yields.
 
     An address with a colon in its host is taken as IPv6. A Unix socket that is left over, with nobody listening, is
-    replaced. With `reuse_port` several processes may listen; the kernel spreads the connections.
+    replaced. With `reuse_port` several processes may listen; the kernel spreads the connections. `reuse_addr=False`
+    leaves the address alone for as long as the kernel keeps it after a listener has gone.
     """
     if isinstance(addr, (str, bytes)):
         family = socket.AF_UNIX
@@ -36,7 +38,8 @@ def listen(
     sock = make_green(socket.socket(family, socket.SOCK_STREAM))
     try:
         if family != socket.AF_UNIX:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if reuse_addr is not False:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if reuse_port:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(addr)
@@ -95,17 +98,41 @@ def wrap_ssl(
     suppress_ragged_eofs: bool = True,
     server_hostname: str | None = None,
     ciphers: str | None = None,
+    *,
+    ssl_version: int | None = None,
 ) -> ssl.SSLSocket:
     """TLS over `sock`, with the arguments of the `ssl.wrap_socket` that Python 3.12 removed.
 
     As there, a client checks no certificate unless `cert_reqs` says so; prefer an `ssl.SSLContext`. A listening
     socket gives TLS connections. Yields during the handshake.
     """
+    context = tls_context(server_side, keyfile, certfile, cert_reqs, ca_certs, ciphers, ssl_version)
+    return context.wrap_socket(
+        sock,
+        server_side=server_side,
+        do_handshake_on_connect=do_handshake_on_connect,
+        suppress_ragged_eofs=suppress_ragged_eofs,
+        server_hostname=server_hostname,
+    )
+
+
+def tls_context(
+    server_side: bool,
+    keyfile: str | None = None,
+    certfile: str | None = None,
+    cert_reqs: int = 0,
+    ca_certs: str | None = None,
+    ciphers: str | None = None,
+    ssl_version: int | None = None,
+) -> ssl.SSLContext:
+    """A context by the arguments of the old `ssl.wrap_socket`. Any version of TLS unless `ssl_version` names one."""
     import ssl
 
     from ..green._greentls import green_context
 
-    context = green_context(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT))
+    if ssl_version is None or ssl_version == ssl.PROTOCOL_TLS:
+        ssl_version = ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT
+    context: ssl.SSLContext = green_context(ssl.SSLContext(ssl_version))
     context.check_hostname = False
     context.verify_mode = ssl.VerifyMode(cert_reqs)
     if ca_certs:
@@ -114,13 +141,7 @@ def wrap_ssl(
         context.load_cert_chain(certfile, keyfile)
     if ciphers:
         context.set_ciphers(ciphers)
-    return context.wrap_socket(  # type: ignore[no-any-return]
-        sock,
-        server_side=server_side,
-        do_handshake_on_connect=do_handshake_on_connect,
-        suppress_ragged_eofs=suppress_ragged_eofs,
-        server_hostname=server_hostname,
-    )
+    return context
 
 
 def _remove_stale(path: str | bytes) -> None:

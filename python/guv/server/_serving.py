@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Handle = Callable[[socket.socket, Address], object]
 
-_log = logging.getLogger("guv.server")
+log = logging.getLogger("guv.server")
 
 _SHORT_OF = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _PAUSE = 0.1  # seconds before accepting again when the process is out of descriptors
@@ -79,7 +79,7 @@ class AbstractServer(metaclass=ABCMeta):
 
     def handle_error(self, msg: str, level: int = logging.ERROR, exc_info: Any = True) -> None:
         """Log what went wrong."""
-        _log.log(level, msg, exc_info=exc_info)
+        log.log(level, msg, exc_info=exc_info)
 
 
 class Server(AbstractServer):
@@ -137,10 +137,16 @@ class Server(AbstractServer):
     def start(self) -> None:
         """Begin to accept, in a greenlet of its own."""
         if self._acceptor is None:
-            self._acceptor = spawn(self.serve_forever)
+            self._acceptor = spawn(self._accept_all)
 
     def serve_forever(self) -> None:
-        """Accept in the calling greenlet until `stop` or `StopServe`. Yields."""
+        """Accept in the calling greenlet until `stop` or `StopServe`; after `start`, wait for that. Yields."""
+        if self._acceptor is None:
+            self._accept_all()
+        else:
+            self._acceptor.wait()
+
+    def _accept_all(self) -> None:
         self._accepting = getcurrent()
         endpoint: Any = self.server_sock._closed  # type: ignore[attr-defined]
         if endpoint.__class__ is not Endpoint:
@@ -225,7 +231,7 @@ class Server(AbstractServer):
                     raise
                 return wrapped, address
         except (OSError, ValueError) as error:
-            _log.debug("the connection from %r did not get ready: %s", address, error)
+            log.debug("the connection from %r did not get ready: %s", address, error)
             connection.close()
             return None
         return connection, address
@@ -272,10 +278,6 @@ class Server(AbstractServer):
             self._waiters.discard(current)
             if timer is not None:
                 hub.drop_timer(timer, current)
-
-
-class StreamServer(Server):
-    """`Server` under the name that other libraries use."""
 
 
 def _throw(g: greenlet) -> None:

@@ -4,6 +4,7 @@
 Several processes: gunicorn with ``-k guv.GuvWSGIWorker``. Nothing but greenlet is needed otherwise.
 """
 
+from ._as_eventlet import server as server
 from ._errors import BadRequest as BadRequest
 from ._errors import BadResponse as BadResponse
 from ._errors import ClientDisconnected as ClientDisconnected
@@ -13,7 +14,9 @@ from ._file import FileWrapper as FileWrapper
 from ._handler import WSGIHandler as WSGIHandler
 from ._input import Input as Input
 from ._limits import Limits as Limits
+from ._log import AccessFile as AccessFile
 from ._log import AccessLog as AccessLog
 from ._reply import format_date_time as format_date_time
+from ._server import Application as Application
 from ._server import WSGIServer as WSGIServer
 from ._server import serve as serve

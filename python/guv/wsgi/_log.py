@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import sys
 from collections.abc import Iterable
 from time import localtime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import _originals
 from ._reply import MONTHS
@@ -39,22 +40,22 @@ class AccessLog:
         self._text = ""
 
     def __call__(self, exchange: Exchange) -> None:
-        if not self.logger.isEnabledFor(logging.INFO):
-            return
+        if self.logger.isEnabledFor(logging.INFO):
+            self.logger.info("%s", self.format.format(**self.fields(exchange)))
+
+    def fields(self, exchange: Exchange) -> dict[str, Any]:
+        """What a format may name."""
         environ = exchange.environ
-        self.logger.info(
-            "%s",
-            self.format.format(
-                client=self.client(environ) or "-",
-                user=_plain(environ.get("REMOTE_USER") or "-"),
-                time=self._time(int(_originals.time())),
-                request=_plain(f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']} {environ['SERVER_PROTOCOL']}"),
-                status=exchange.head.status_code if exchange.head is not None else "-",
-                size=exchange.sent or "-",
-                referer=_plain(environ.get("HTTP_REFERER", "-")),
-                agent=_plain(environ.get("HTTP_USER_AGENT", "-")),
-            ),
-        )
+        return {
+            "client": self.client(environ) or "-",
+            "user": _plain(environ.get("REMOTE_USER") or "-"),
+            "time": self._time(int(_originals.time())),
+            "request": _plain(f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']} {environ['SERVER_PROTOCOL']}"),
+            "status": exchange.head.status_code if exchange.head is not None else "-",
+            "size": exchange.sent or "-",
+            "referer": _plain(environ.get("HTTP_REFERER", "-")),
+            "agent": _plain(environ.get("HTTP_USER_AGENT", "-")),
+        }
 
     def _time(self, second: int) -> str:
         """`format_log_time`, made once a second."""
@@ -82,6 +83,22 @@ class AccessLog:
         except ValueError:
             return False
         return within(parsed, self.trusted)
+
+
+class AccessFile(AccessLog):
+    """Writes the lines to a file: to `sys.stderr` as it is at the time if None is given."""
+
+    def __init__(self, file: Any = None, format: str = COMMON) -> None:
+        super().__init__(format=format)
+        self.file = file
+
+    def __call__(self, exchange: Exchange) -> None:
+        self.write(self.format.format(**self.fields(exchange)))
+
+    def write(self, line: str) -> None:
+        """Write one line."""
+        file = sys.stderr if self.file is None else self.file
+        file.write(f"{line}\n")
 
 
 def within(

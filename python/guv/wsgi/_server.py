@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from greenlet import getcurrent
+from greenlet import getcurrent, greenlet
 
 from .. import _originals
 from .._version import __version__
@@ -52,10 +52,14 @@ class WSGIServer(Server):
         ssl_context: ssl.SSLContext | None = None,
         handshake_timeout: float = 10.0,
         proxy_protocol: bool = False,
+        pool: Any = None,
+        spawn: Callable[..., greenlet] | None = None,
     ) -> None:
         super().__init__(
             server_sock,
             self.handle,
+            pool,
+            spawn,
             concurrency=concurrency,
             ssl_context=ssl_context,
             handshake_timeout=handshake_timeout,
