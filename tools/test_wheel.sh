@@ -12,10 +12,14 @@ shift 2
 venv=$root/build/wheel-$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("SOABI"))')
 "$python" -m venv --clear "$venv"
 mode=tests
-wanted=guv[dev]
+extras=dev
 if pkg-config --exists libmariadb 2>/dev/null; then
-    wanted=guv[dev,test-compiled]
+    extras=$extras,test-compiled
 fi
+if pkg-config --exists ldap libsasl2 2>/dev/null; then
+    extras=$extras,test-ldap
+fi
+wanted="guv[$extras]"
 if [ "${1:-}" = smoke ]; then
     mode=smoke
     wanted=guv

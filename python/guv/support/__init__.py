@@ -46,6 +46,7 @@ SUPPORTED: Final = {
     "sqlite3": "guv.support.sqlite3",
     "ctypes": "guv.support.ctypes",
     "cassandra": "guv.support.cassandra",
+    "ldap": "guv.support.ldap",
     "pycares": "guv.support.pycares",
     "watchfiles": "guv.support.watchfiles",
     "pyfakefs": "guv.support.pyfakefs",
