@@ -107,9 +107,9 @@ def by_memory() -> Callable[[bytes], Read]:
         known = memory.get(fields)
         environ = None if known is None else known.environ(line)
         if known is not None and environ is not None:
-            return environ, known.is_11, 0, known.keep
+            return environ, known.is_11, known.length, known.keep
         environ, is_11, length, keep = by_guv(head)
-        memory.learn(line, fields, (environ,), is_11, keep)
+        memory.learn(line, fields, (environ,), is_11, length, keep)
         return environ, is_11, length, keep
 
     return read

@@ -62,6 +62,30 @@ def test_credentials_stay_with_their_connection(converse, server, read):
     assert server.memory.get(request.partition(b"\r\n")[2]) is None
 
 
+def echo(environ, start_response):
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [b"Content-Length: 5\r\n\r\nbody%d", b"Transfer-Encoding: chunked\r\n\r\n5\r\nbody%d\r\n0\r\n\r\n"],
+    ids=["length", "chunked"],
+)
+@pytest.mark.parametrize("size", [1, 40, 1000])
+def test_heads_with_bodies_are_remembered_without_them(converse, read, rest, size):
+    wire = b"".join(b"POST /%d HTTP/1.1\r\nHost: a\r\n" % number + rest % number for number in range(6))
+    output = converse([wire[i : i + size] for i in range(0, len(wire), size)], server=converse.server(echo))
+    assert [output.count(b"body%d" % number) for number in range(6)] == [1] * 6
+    assert len(read) == 2
+
+
+def test_unread_body_of_a_remembered_head_is_dropped(converse, server):
+    wire = b"POST / HTTP/1.1" + LINES[:-2] + b"Content-Length: 3\r\n\r\nGET"
+    assert converse([wire * 5], server=server).count(b"HTTP/1.1 200 ") == 5
+
+
 def test_target_of_one_client_is_not_kept(converse, server):
     wire = b"GET /a?token=1 HTTP/1.1" + LINES
     converse([wire] * 3, server=server)
@@ -94,7 +118,7 @@ def test_request_lines_mean_the_same_however_often_they_come(lines):
     first = b"GET / HTTP/1.1"
     template = {"HTTP_X": "y"}
     parse_request_line(first.decode(), template)
-    known = _repeat.Repeated(first, LINES[2:], template, True, True)
+    known = _repeat.Repeated(first, LINES[2:], template, True, 0, True)
     for line in lines * 2:
         expected = dict(template)
         try:

@@ -95,21 +95,12 @@ class WSGIHandler:
             if not buffer:
                 return False
         server = self.server
-        environ = None
         repeated = self._repeated
         try:
             if repeated is not None and buffer == repeated.request:
-                environ = repeated.template.copy()
-            elif len(buffer) <= self._short:
-                line, _, fields = buffer.partition(b"\r\n")
-                if repeated is None or fields != repeated.fields:
-                    repeated = server.memory.get(fields)
-                if repeated is not None and line:
-                    environ = repeated.environ(line)
-            if environ is not None and repeated is not None:
-                environ |= self.environ
-                self._repeated = repeated
                 self.buffer = b""
+                environ = repeated.template.copy()
+                environ |= self.environ
                 exchange = new_exchange(self, environ, repeated.is_11, repeated.keep, NO_BODY)
             else:
                 begun = self._begin(buffer)
@@ -179,27 +170,43 @@ class WSGIHandler:
 
     def _begin(self, buffer: bytes) -> Exchange | None:
         """Read a head that begins in `buffer`; None if the peer goes away. Raises `BadRequest`. Yields."""
-        end = buffer.find(b"\r\n\r\n")
-        if end < 0 or buffer[0] == 13:
+        end = buffer.find(b"\r\n\r\n") + 4
+        if end < 4 or buffer[0] == 13:
             buffer = self._rest_of_head(buffer)
             if not buffer:
                 return None
-            end = buffer.find(b"\r\n\r\n")
-        request: Environ = {}
-        is_11, length, keep = parse_head(buffer[:end], request, self.limits)
-        self.buffer = buffer[end + 4 :]
-        base = self.server.environ
-        environ = {**base, **request, **self.environ}
+            end = buffer.find(b"\r\n\r\n") + 4
+        if end == len(buffer):
+            head, self.buffer = buffer, b""
+        else:
+            head, self.buffer = buffer[:end], buffer[end:]
+        memory = self.server.memory
+        line = fields = b""
+        environ = None
+        if end <= self._short:
+            line, _, fields = head.partition(b"\r\n")
+            repeated = self._repeated
+            if repeated is None or fields != repeated.fields:
+                repeated = memory.get(fields)
+            if repeated is not None:
+                environ = repeated.environ(line)
+        if environ is not None and repeated is not None:
+            environ |= self.environ
+            self._repeated = repeated
+            is_11, length, keep = repeated.is_11, repeated.length, repeated.keep
+        else:
+            base = self.server.environ
+            request: Environ = {}
+            is_11, length, keep = parse_head(head[:-4], request, self.limits)
+            environ = {**base, **request, **self.environ}
+            if not length and "HTTP_UPGRADE" in request and request["HTTP_UPGRADE"].lower() == "websocket":
+                self.expect_long(None)  # the application may go on by itself
+            elif fields and request["REQUEST_URI"][:1] == "/":
+                self._repeated = memory.learn(line, fields, (base, request), is_11, length, keep)
+        body = NO_BODY
         if length:
             body = environ["wsgi.input"] = self._body(environ, is_11, length)
-            return new_exchange(self, environ, is_11, keep, body)
-        if "HTTP_UPGRADE" in request and request["HTTP_UPGRADE"].lower() == "websocket":
-            self.expect_long(None)  # the application may go on by itself
-        elif end < self._short and not self.buffer and request["REQUEST_URI"][:1] == "/":
-            start = buffer.find(b"\r\n")
-            line, fields = buffer[:start], buffer[start + 2 :]
-            self._repeated = self.server.memory.learn(line, fields, (base, request), is_11, keep)
-        return new_exchange(self, environ, is_11, keep, NO_BODY)
+        return new_exchange(self, environ, is_11, keep, body)
 
     def _rest_of_head(self, buffer: bytes) -> bytes:
         """Receive until the head is complete; b"" if the peer goes away."""

@@ -19,17 +19,19 @@ _LONGEST_START = 128  # bytes of these
 
 
 class Repeated:
-    """The head of a request without a body, whose header lines have come more than once."""
+    """The head of a request whose header lines have come more than once."""
 
-    __slots__ = ("_line_end", "_starts", "_version", "fields", "is_11", "keep", "request", "template")
+    __slots__ = ("_line_end", "_starts", "_version", "fields", "is_11", "keep", "length", "request", "template")
 
-    def __init__(self, line: bytes, fields: bytes, template: Environ, is_11: bool, keep: bool) -> None:
+    def __init__(self, line: bytes, fields: bytes, template: Environ, is_11: bool, length: int, keep: bool) -> None:
         #: all that follows the request line and its end, the empty line included
         self.fields = fields
         self.is_11 = is_11
+        #: of the body, as `parse_head` gives it
+        self.length = length
         self.keep = keep
-        #: the request that `template` is of; empty if its target may be meant for one client only
-        self.request = b"" if b"?" in line else line + b"\r\n" + fields
+        #: the request that `template` is of; empty if it has a body, or if its target may be meant for one client only
+        self.request = b"" if length or b"?" in line else line + b"\r\n" + fields
         #: the environ but for what belongs to the connection, to be copied
         self.template = template
         self._version = line[line.rindex(b" ") :]
@@ -84,7 +86,7 @@ class Memory:
         self.get = self._heads.get
 
     def learn(
-        self, line: bytes, fields: bytes, environs: Iterable[Environ], is_11: bool, keep: bool
+        self, line: bytes, fields: bytes, environs: Iterable[Environ], is_11: bool, length: int, keep: bool
     ) -> Repeated | None:
         """Note a head, of which `environs` together are the environ; from the second time on, what it came to."""
         number = hash(fields)
@@ -96,7 +98,7 @@ class Memory:
         template: Environ = {}
         for environ in environs:
             template.update(environ)
-        known = Repeated(line, fields, template, is_11, keep)
+        known = Repeated(line, fields, template, is_11, length, keep)
         if SECRET.isdisjoint(template):
             if len(self._heads) >= _MOST:
                 self._heads.clear()
