@@ -47,6 +47,7 @@ SUPPORTED: Final = {
     "ctypes": "guv.support.ctypes",
     "cassandra": "guv.support.cassandra",
     "ldap": "guv.support.ldap",
+    "pyodbc": "guv.support.pyodbc",
     "pycares": "guv.support.pycares",
     "watchfiles": "guv.support.watchfiles",
     "pyfakefs": "guv.support.pyfakefs",
