@@ -39,7 +39,10 @@ def app(environ, start_response):
         path = "/"
     if path == "/fail":
         raise RuntimeError("broken application")
-    told = {"/": "hello", "/held": "late", "/pid": str(os.getpid()), "/scheme": environ["wsgi.url_scheme"],
+    if path == "/hints":
+        environ["wsgi.early_hints"]([("Link", "</style.css>; rel=preload")])
+        path = "/"
+    told = {"/headers": repr(sorted((key, environ[key]) for key in environ if key.startswith("HTTP_X_") or key == "HTTP_REMOTE_USER")), "/": "hello", "/held": "late", "/pid": str(os.getpid()), "/scheme": environ["wsgi.url_scheme"],
             "/body": environ["wsgi.input"].read().decode(), "/software": environ["SERVER_SOFTWARE"], "/script": environ["SCRIPT_NAME"], "/client": environ["REMOTE_ADDR"]}[path].encode()
     start_response("200 OK", [("Content-Length", str(len(told)))])
     return [told]
@@ -182,6 +185,51 @@ def test_script_name_is_taken_off_the_path(gunicorn):
     assert served.get("/mounted/script") == (200, b"/mounted")
     assert served.get("/script")[0] == 500
     assert "'/script' does not start with SCRIPT_NAME '/mounted'" in served.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("worker", ["guv.GuvWSGIWorker", "guv.GuvWorker"])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_header_map_and_forwarder_headers_say_what_becomes_of_underscores(gunicorn, worker, trusted):
+    served = gunicorn(
+        "--forwarder-headers", "REMOTE_USER,SCRIPT_NAME", "--forwarded-allow-ips", "127.0.0.1" if trusted else "10.0.0.1",
+        worker=worker,
+    )  # fmt: skip
+    fields = [("X_Other", "1"), ("X-Other", "2"), ("Remote_User", "somebody")]
+    user = [("HTTP_REMOTE_USER", "somebody")] if trusted else []
+    assert served.get("/headers", headers=fields) == (200, repr([*user, ("HTTP_X_OTHER", "2")]).encode())
+    expected = (200, b"/mounted") if trusted else (500, b"The server failed to answer this request.\n")
+    assert served.get("/mounted/script", headers=[("Script_Name", "/mounted")])[0] == expected[0]
+    served.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("worker", ["guv.GuvWSGIWorker", "guv.GuvWorker"])
+@pytest.mark.parametrize(("header_map", "status"), [("dangerous", 200), ("refuse", 400), ("drop", 200)])
+def test_header_map_without_forwarders(gunicorn, worker, header_map, status):
+    served = gunicorn("--header-map", header_map, worker=worker)
+    told = served.get("/headers", headers=[("X-Other", "1"), ("X_Other", "2")])
+    assert told[0] == status
+    if status == 200:
+        assert told[1] == repr([("HTTP_X_OTHER", "1,2" if header_map == "dangerous" else "1")]).encode()
+    served.stop()
+
+
+@pytest.mark.parametrize("worker", ["guv.GuvWSGIWorker", "guv.GuvWorker"])
+def test_early_hints_come_before_the_reply(gunicorn, worker):
+    from gunicorn.http import wsgi
+
+    if worker == "guv.GuvWorker" and not hasattr(wsgi, "_make_early_hints_callback"):
+        pytest.skip("this gunicorn has none of its own")
+    served = gunicorn(worker=worker)
+    with socket.create_connection(("127.0.0.1", served.port), 20) as sock:
+        sock.sendall(b"GET /hints HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        reply = b"".join(iter(lambda: sock.recv(1000), b""))
+    hints, _, rest = reply.partition(b"\r\n\r\n")
+    assert hints == b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload"
+    assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert rest.endswith(b"hello")
+    served.stop()
 
 
 @pytest.mark.slow

@@ -418,3 +418,42 @@ def test_body_that_breaks_off_is_no_error_of_the_application(serve, caplog):
     serve(app).talk(POST + b"Content-Length: 10\r\n\r\nhalf")
     assert seen == ["the connection ended before the request body did"]
     assert not caplog.records
+
+
+def test_early_hints_come_before_the_reply(serve):
+    def app(environ, start_response):
+        hint = environ["wsgi.early_hints"]
+        hint([("Link", "</a.css>; rel=preload")])
+        hint([("Link", "</b.css>; rel=preload"), ("X", "y")])
+        start_response("200 OK", [("Content-Length", "5")])
+        yield b"he"
+        hint([("Link", "</late.css>")])  # would be in the middle of the body
+        yield b"llo"
+
+    served = serve(app, early_hints=True)
+    reply = served.talk(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert reply.startswith(
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+        b"HTTP/1.1 103 Early Hints\r\nLink: </b.css>; rel=preload\r\nX: y\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\n"
+    )
+    assert reply.endswith(b"\r\n\r\nhello")
+    assert served.talk(b"GET / HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize("header", [("X", "a\r\nY: b"), ("X Y", "a"), ("Content-Length", "5")])
+def test_early_hints_that_are_no_headers_are_the_applications_error(serve, header):
+    def app(environ, start_response):
+        environ["wsgi.early_hints"]([header])
+        raise AssertionError
+
+    reply = serve(app, early_hints=True).talk(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert reply.startswith(b"HTTP/1.1 500 ")
+
+
+def test_early_hints_are_offered_only_if_asked_for(serve):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [repr("wsgi.early_hints" in environ).encode()]
+
+    assert serve(app).talk(b"GET / HTTP/1.0\r\n\r\n").endswith(b"False")

@@ -14,7 +14,7 @@ from gunicorn.sock import ssl_context
 
 from .. import _originals
 from ..wsgi import BadRequest, Exchange, Limits, WSGIHandler, WSGIServer
-from ..wsgi._head import Environ
+from ..wsgi._head import DROPPED, Environ
 from ..wsgi._log import within
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class GunicornServer(WSGIServer):
         self._script_name = os.environ.get("SCRIPT_NAME", "")
         secure = cfg.secure_scheme_headers.items()
         self._secure = {"HTTP_" + name.upper().replace("-", "_"): value for name, value in secure}
+        self._forwarders = frozenset(name.upper() for name in getattr(cfg, "forwarder_headers", ()))
+        self._header_map = getattr(cfg, "header_map", "drop")
         line = cfg.limit_request_line or _UNLIMITED
         field = cfg.limit_request_field_size or _UNLIMITED
         fields = cfg.limit_request_fields or _MOST_FIELDS
@@ -94,7 +96,10 @@ class GunicornServer(WSGIServer):
             for key, value in self._secure.items():
                 if environ.get(key) == value:
                     environ["wsgi.url_scheme"] = "https"
-        script_name = self._script_name
+        environ["wsgi.early_hints"] = start_response.__self__.early_hints
+        if DROPPED in environ:
+            self._map_dropped(environ)
+        script_name = environ["SCRIPT_NAME"]
         if script_name:
             path = environ["PATH_INFO"]
             if not path.startswith(script_name):
@@ -106,6 +111,20 @@ class GunicornServer(WSGIServer):
             environ["guv.request"] = request = _request(environ)
             self._worker.cfg.pre_request(self._worker, request)
         return self._worker.wsgi(environ, start_response)
+
+    def _map_dropped(self, environ: Environ) -> None:
+        """What becomes of fields whose name has an underscore: `forwarder_headers` and `header_map` say it."""
+        forwarders = self._forwarders if environ["guv.trusted"] else ()
+        for sent, value in environ.pop(DROPPED):
+            name = sent.upper()
+            if name in forwarders or "*" in forwarders or self._header_map == "dangerous":
+                if name == "SCRIPT_NAME":
+                    environ["SCRIPT_NAME"] = value
+                key = "HTTP_" + name.replace("-", "_")
+                environ[key] = f"{environ[key]},{value}" if key in environ else value
+            elif self._header_map != "drop":
+                self._worker.log.warning("Invalid request from ip=%s: the header name %r", environ["REMOTE_ADDR"], sent)
+                raise BadRequest(f"the name of the header field {sent} has an underscore")
 
     def end_request(self, exchange: Exchange) -> None:
         self.requests += 1

@@ -12,7 +12,7 @@ from ._errors import BadRequest, BadResponse, ClientDisconnected
 from ._file import FileWrapper, send_file
 from ._head import Environ
 from ._input import NO_BODY, Input
-from ._reply import BODILESS, ReplyHead, date_line, end_with_date, reply_head
+from ._reply import BODILESS, ReplyHead, date_line, early_hints, end_with_date, reply_head
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -132,6 +132,16 @@ class Exchange:
         self.status = status
         self.headers = headers
         return self.write
+
+    def early_hints(self, headers: Iterable[tuple[str, str]]) -> None:
+        """Tell a client what it may fetch meanwhile: a reply 103 with `headers`, before the one that follows. Yields.
+
+        Nothing happens once that has begun, and with HTTP/1.0, which knows no such thing. Raises `BadResponse` for a
+        header that may not be sent. As ``environ["wsgi.early_hints"]`` it is gunicorn's.
+        """
+        if self.is_11 and not self.head_sent:
+            self.handler.expect_long(self.handler.limits.send_timeout)
+            self.handler.send(early_hints(headers))
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body. Yields."""

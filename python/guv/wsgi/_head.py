@@ -13,7 +13,8 @@ requests stands in one place:
 - one Host, valid, required from HTTP/1.1 on; an absolute target replaces it;
 - one Content-Length of digits only; never together with Transfer-Encoding;
 - Transfer-Encoding is ``chunked``, not in HTTP/1.0;
-- a field name with an underscore is dropped, since the environ can't tell it from the one with a hyphen.
+- a field name with an underscore is dropped, since the environ can't tell it from the one with a hyphen; whoever knows
+  that its own proxy has sent it finds it in ``guv.dropped``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from ._errors import NOT_IMPLEMENTED, TOO_LARGE_BODY, TOO_LARGE_HEAD, TOO_LONG_L
 from ._limits import Limits
 
 Environ = dict[str, Any]
+
+#: where the environ has the fields that were dropped, pairs of name and value, if there were any
+DROPPED: Final = "guv.dropped"
 
 #: the body length of a chunked request
 CHUNKED: Final = -1
@@ -73,6 +77,8 @@ def parse_head(head: bytes, environ: Environ, limits: Limits) -> tuple[bool, int
         if field is None:
             field = _read_line(line)
             if field is None:
+                name, _, value = line.partition(":")
+                environ[DROPPED] = (*environ.get(DROPPED, ()), (name, value.strip(" \t")))
                 continue
         key, value = field
         if key in environ:

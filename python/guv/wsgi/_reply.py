@@ -12,6 +12,7 @@ from ._errors import BadResponse
 from ._head import FIELD_VALUE, TOKEN
 
 _REMEMBERED = 1024
+_LINE_END = "\r\n"
 
 #: statuses of replies that have no body
 BODILESS: Final = frozenset((101, 204, 205, 304))
@@ -124,6 +125,14 @@ class ReplyHead:
                 _lines.clear()
             _lines[header] = line
         return line
+
+
+def early_hints(headers: Iterable[tuple[str, str]]) -> bytes:
+    """A reply 103, which comes before the one that answers. Raises `BadResponse` for what may not be in it."""
+    hints = ReplyHead("200 OK", iter(headers))
+    if hints.length is not None:
+        raise BadResponse("early hints have no body, and so no Content-Length")
+    return f"HTTP/1.1 103 Early Hints\r\n{hints.text.partition(_LINE_END)[2]}\r\n".encode("latin-1")
 
 
 def _learn_status(status: str) -> tuple[int, str]:

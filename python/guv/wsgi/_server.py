@@ -37,7 +37,8 @@ class WSGIServer(Server):
     """Serves a WSGI application over HTTP/1.1; `start`, `serve_forever` and `stop` are those of `Server`.
 
     `environ` is put into the environ of each request. `access_log` is called with each finished `Exchange`; None
-    writes none.
+    writes none. With `early_hints` the application may call ``environ["wsgi.early_hints"]`` with headers, by which the
+    client learns what it will need while it waits for the reply.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class WSGIServer(Server):
         proxy_protocol: bool = False,
         pool: Any = None,
         spawn: Callable[..., greenlet] | None = None,
+        early_hints: bool = False,
     ) -> None:
         super().__init__(
             server_sock,
@@ -67,7 +69,7 @@ class WSGIServer(Server):
             close_connections=False,  # the handlers do it
         )
         if application is not None:
-            self.application: Application = application
+            self.application: Application = _offering_hints(application) if early_hints else application
         self.limits = limits or Limits()
         self.access_log = access_log
         #: the connections that are open, each with the greenlet that serves it
@@ -191,6 +193,16 @@ class WSGIServer(Server):
             "gunicorn.socket": None,
             **environ,
         }
+
+
+def _offering_hints(application: Application) -> Application:
+    """`application`, with `Exchange.early_hints` in its environ."""
+
+    def offering(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        environ["wsgi.early_hints"] = start_response.__self__.early_hints
+        return application(environ, start_response)
+
+    return offering
 
 
 def serve(
