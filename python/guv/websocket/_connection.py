@@ -21,6 +21,8 @@ from ._errors import ConnectionClosedError, FailedConnectionError
 MAX_MESSAGE = 8 << 20  # bytes in a message that is received, if nothing else is said
 _RECEIVE = 65536
 _PIECE = 65536  # bytes sent at a time, each within `send_timeout`
+_LINGER = 2.0  # seconds for which what a peer goes on sending is thrown away, so that it gets to our good-bye
+_LINGER_BYTES = 16 << 20
 _SLICE = 4096  # bytes decoded at a time: deflate makes at most a thousandfold of them
 
 NO_STATUS = 1005
@@ -264,7 +266,7 @@ class RFC6455WebSocket(WebSocket):
             self._failure = None
             with Timeout(self.close_timeout, False):
                 self._send_close(error.status, error.message)
-            self._end(error.status, error.message)
+            self._end(error.status, error.message, linger=not self._asked)  # not for one that is silent
         except OSError as error:
             self._end(ABNORMAL, str(error))
 
@@ -326,16 +328,26 @@ class RFC6455WebSocket(WebSocket):
             if not self._close_sent:
                 self._messages.append(whole)
 
-    def _end(self, code: int, reason: str) -> None:
-        """Nothing more can be sent or received."""
+    def _end(self, code: int, reason: str, linger: bool = False) -> None:
+        """Nothing more can be sent or received. Yields if it is to `linger`."""
         if self._ended.is_set():
             return
         self.close_code, self.close_reason = code, reason
         self.websocket_closed = True
         self._ended.set()
         try:
-            self.socket.shutdown(socket.SHUT_RDWR if self.client else socket.SHUT_WR)
+            self.socket.shutdown(socket.SHUT_RDWR if self.client and not linger else socket.SHUT_WR)
+            if linger:
+                self._linger()
         except OSError:
             pass
-        if self.client:
-            self.socket.close()
+        finally:
+            if self.client:
+                self.socket.close()
+
+    def _linger(self) -> None:
+        """Let the peer take the good-bye: closing with input unread would reset the connection, and lose it. Yields."""
+        left = _LINGER_BYTES
+        with Timeout(min(_LINGER, self.close_timeout), False):
+            while left > 0 and (data := self.socket.recv(_RECEIVE)):
+                left -= len(data)
