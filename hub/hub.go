@@ -47,12 +47,17 @@ func Open() (*Hub, error) {
 // New makes a hub of the given parts.
 func New(p Poller, clock poller.Clock) *Hub { return &Hub{Poller: p, clock: clock} }
 
-// Wait waits for events for at most timeout nanoseconds (for ever if negative) and not past the earliest deadline.
+// Wait waits for events for at most timeout nanoseconds (for ever if negative) and not past the earliest deadline, or
+// those close behind it: where sleepers are many, a wait for each would cost several times what else they do.
 // It returns at most limit events in a slice that the next Wait reuses.
 func (h *Hub) Wait(timeout int64, limit int) ([]poller.Event, error) {
 	if timeout != 0 {
-		if deadline, ok := h.wheel.Next(); ok {
-			left := max(0, deadline-h.clock())
+		if first, ok := h.wheel.Next(); ok {
+			now := h.clock()
+			var left int64
+			if first > now {
+				left = h.wheel.Gather() - now
+			}
 			if timeout < 0 || left < timeout {
 				timeout = left
 			}

@@ -28,6 +28,11 @@
 // one slot come out in order without a sort. Where a node is follows from its deadline and the base, so nodes store no
 // slot number: 24 bytes each.
 //
+// # Waiting for several
+//
+// Next is exact. Who sleeps until then asks Gather, which looks a little further, up to half a millisecond: where timers are
+// dense, one wait then serves some of them. A single timer, or one without others close behind, is not late by that.
+//
 // # Costs
 //
 // Set of an idle token and Next are O(1). Cancel and move are O(1) for a node without children, which most are, and

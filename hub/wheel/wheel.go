@@ -9,6 +9,11 @@ const (
 	levels    = 6 // levels*digitBits + tickBits >= 63: every deadline has a place
 	words     = slots / 64
 
+	gathered = 8 // slots of level 0 that Gather looks at
+
+	// Span bounds by how many nanoseconds Gather is past Next.
+	Span = gathered << tickBits
+
 	// MaxToken is the largest token a Wheel accepts; the node table for it takes 3 GiB.
 	MaxToken = 1<<27 - 1
 )
@@ -69,6 +74,21 @@ func (w *Wheel) Next() (deadline int64, ok bool) {
 		return 0, false
 	}
 	return w.nodes[w.roots[level][slot]-1].deadline, true
+}
+
+// Gather returns a deadline that is worth waiting for instead of the earliest one, because timers before it are not due
+// long before: it is that of a timer and less than Span after the earliest. Somebody must be pending.
+func (w *Wheel) Gather() (deadline int64) {
+	level, slot, _ := w.front()
+	last := w.roots[level][slot]
+	if level == 0 {
+		for _, ref := range w.roots[0][slot+1 : min(slot+gathered, slots)] {
+			if ref != 0 {
+				last = ref
+			}
+		}
+	}
+	return w.nodes[last-1].deadline
 }
 
 // PopDue takes out the earliest timer whose deadline is not after now and returns its token; ok is false if there is

@@ -196,3 +196,27 @@ func TestWheel_MillionPending_TakesAtMost64BytesEach(t *testing.T) {
 		t.Fatal("pending:", w.Pending())
 	}
 }
+
+func TestWheel_Gather_IsThatOfATimerCloseBehindTheEarliest(t *testing.T) {
+	const tick = 1 << tickBits
+	for name, c := range map[string]struct {
+		deadlines []int64
+		want      int64
+	}{
+		"alone":              {[]int64{5 * tick}, 5 * tick},
+		"far behind":         {[]int64{5 * tick, 5*tick + Span}, 5 * tick},
+		"close behind":       {[]int64{5 * tick, 7*tick + 1, 9*tick + 3}, 9*tick + 3},
+		"equal":              {[]int64{5 * tick, 5 * tick}, 5 * tick},
+		"within one slot":    {[]int64{5*tick + 9, 5*tick + 1}, 5*tick + 1},
+		"past the last slot": {[]int64{(slots - 1) * tick, slots * tick}, (slots - 1) * tick},
+		"on a higher level":  {[]int64{slots * tick, slots*tick + 1}, slots * tick},
+	} {
+		var w Wheel
+		for token, deadline := range c.deadlines {
+			w.Set(int32(token), deadline)
+		}
+		if got := w.Gather(); got != c.want {
+			t.Errorf("%s: Gather() = %d, want %d", name, got, c.want)
+		}
+	}
+}
