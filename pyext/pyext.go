@@ -50,7 +50,8 @@ func keepSpareProcessor(hubs int) {
 }
 
 // Poll drains the first submitted words of the submission ring, waits for at most timeoutNs nanoseconds (0: not at all,
-// -1: until the next deadline) and returns how many results it wrote to the completion ring. Loop thread only.
+// -1: until the next deadline) and returns how many results it wrote to the completion ring, plus 1<<32 times the number
+// of timers among them, which come last. Loop thread only.
 func Poll(id, submitted, timeoutNs int64) (n int64) {
 	defer rescue(&n)
 	h := handles.get(id)
@@ -61,7 +62,7 @@ func Poll(id, submitted, timeoutNs int64) (n int64) {
 	if err != nil {
 		return codeOf(err)
 	}
-	return int64(results)
+	return int64(results) | int64(h.loop.Fired())<<32
 }
 
 // Submit drains the first submitted words of the submission ring and does nothing else. Loop thread only.

@@ -20,6 +20,7 @@ type Loop struct {
 	table    table
 	held     []heldResult // results made while draining, not yet delivered; oldest first
 	due      []int32      // reused by each Poll
+	fired    int          // how many of the latest Poll's results were timers
 	stats    Stats
 	lost     bool          // loop thread only; the kernel's side of all this is gone, until Reopen
 	verify   bool          // set once; GUV_VERIFY=1

@@ -23,8 +23,12 @@ func (l *Loop) Poll(words int, timeout int64) (n int, err error) {
 	return n, err
 }
 
+// Fired returns how many of the latest Poll's results were timers. They come last.
+func (l *Loop) Fired() int { return l.fired }
+
 func (l *Loop) poll(words int, timeout int64) (n int, err error) {
 	l.stats.Polls++
+	l.fired = 0
 	if err := l.Submit(words); err != nil {
 		return 0, err
 	}
@@ -47,8 +51,9 @@ func (l *Loop) poll(words int, timeout int64) (n int, err error) {
 		}
 		n = l.deliver(events, n)
 		n += l.posts.take(l.complete[n:])
-		fired, more := l.fire(n)
-		n += fired
+		var more bool
+		l.fired, more = l.fire(n)
+		n += l.fired
 		left = left || more || l.posts.waiting()
 		full = len(events) == share && share < poller.MaxEvents // the kernel may hold more, and will not wait if so
 	}

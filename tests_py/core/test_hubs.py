@@ -16,7 +16,7 @@ import guv
 from guv.const import READ, WRITE
 from guv.exceptions import HubClosedError
 from guv.hubs import epoll, get_hub, notify_opened, use_hub
-from guv.hubs.abc import AbstractHub, AbstractTimer
+from guv.hubs.abc import BULK, AbstractHub, AbstractTimer
 from guv.hubs.current import current_hub, drop_hub
 
 Script = Callable[..., str]
@@ -168,6 +168,23 @@ def test_schedule_call_global_fires_in_order_of_the_deadlines(any_hub: AbstractH
         any_hub.schedule_call_global(ms / 1000, order.append, ms)
     guv.sleep(0.03)
     assert order == [5, 10, 15]
+
+
+def test_many_timers_set_at_once_fire_in_order_but_the_cancelled_ones(any_hub: AbstractHub) -> None:
+    for _ in range(2):  # with new tokens, then with some that are free
+        called: list[int] = []
+        count = 3 * BULK + 1
+        timers = [any_hub.schedule_call_global(0, called.append, i) for i in range(count)]
+        for timer in timers[::3]:
+            timer.cancel()
+        timeouts = [guv.Timeout(60) for _ in range(BULK)]
+        while any(timer.pending for timer in timers):
+            guv.sleep(0)
+            guv.sleep(0.001)
+        assert called == [i for i in range(count) if i % 3]
+        for timeout in timeouts:
+            timeout.cancel()
+        assert any_hub.statistics().timers == 0
 
 
 def test_timer_is_pending_until_it_is_cancelled_or_has_fired(any_hub: AbstractHub) -> None:

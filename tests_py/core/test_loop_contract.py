@@ -41,7 +41,9 @@ def exchange(hub: AbstractHub, *ops: tuple[int, int, int], timeout: int = 0) -> 
     """Hand over operations (kind, id, argument); completions come back as (flags, errno, id)."""
     for kind, ident, argument in ops:
         hub.ops.extend((kind | ident << 8, argument))
-    return [(word & 255, word >> 8 & 255, word >> 16) for word in hub.exchange(timeout)]
+    words = [*hub.exchange(timeout), *hub.expired]
+    hub.expired.clear()
+    return [(word & 255, word >> 8 & 255, word >> 16) for word in words]
 
 
 def now() -> int:

@@ -70,6 +70,9 @@ MAX_STRIDE = 4
 #: Ints in `ops` from which on timers are handed over without waiting for the turn to end.
 SUBMIT_AT = 4096
 
+#: How many timers are handed over at once where there are so many.
+BULK = 2048
+
 #: What ``/proc/self/fd`` says of the descriptors that a loop has.
 EVENTPOLL = "anon_inode:[eventpoll]"
 EVENTFD = "anon_inode:[eventfd]"
@@ -86,8 +89,9 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
     # The interpreter specialises access to slots, not to the dict of a greenlet: 5 ns against 50.
     __slots__ = (
-        "calls", "closed", "due", "fds", "free", "fresh", "jobs", "last", "looked", "looking_since", "lookups", "mail",
-        "main", "main_waits", "ops", "polled", "ready", "stopping", "stride", "thread", "timers", "unasked_turns",
+        "calls", "closed", "due", "expired", "fds", "free", "fresh", "jobs", "last", "looked", "looking_since",
+        "lookups", "mail", "main", "main_waits", "ops", "polled", "ready", "stopping", "stride", "thread", "timers",
+        "unasked_turns",
     )  # fmt: skip
 
     #: Whether `handle_error` reports; set for all hubs by `guv.debug.hub_exceptions`.
@@ -111,6 +115,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         self.fds: dict[int, Descriptor] = {}
         self.timers: list[Any] = []  # token -> greenlet or callable
         self.free: list[int] = []  # tokens not in use
+        self.expired: list[int] = []  # completions of timers that are not yet seen to
         self.fresh: list[Any] = []  # Timeouts and Timers not yet handed over
         self.lookups: dict[int, Callable[[], object]] = {}  # names being looked up
         self.jobs = 0  # pieces of work in native threads that will send mail
@@ -130,7 +135,8 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
     @abstractmethod
     def exchange(self, timeout: int) -> Iterable[int]:
-        """Hand over `self.ops` (and clear it), wait, return the completions.
+        """Hand over `self.ops` (and clear it), wait, return the completions. Those of timers may be added to
+        `self.expired` instead.
 
         `timeout` in nanoseconds: 0 does not wait, -1 waits until the next timer is due or
         something happens. A signal ends the wait early, with whatever is there.
@@ -196,21 +202,21 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         has been started when those go on that were ready later.
         """
         ready = self.ready
-        call = None
+        call: Any = None
         while not self.stopping:
             try:
                 due = self.due
                 while due:
                     if ready[0] is not self:
                         ready.appendleft(self)
-                    if due[0].__class__ is Timer:  # `Timer.__call__`, in place, because programs have thousands
-                        timer: Any = due.popleft()
+                    call = due.popleft()
+                    if call.__class__ is Timer:  # `Timer.__call__`, in place, because programs have thousands
+                        timer: Any = call
                         call, timer.call, timer = timer.call, None, None
-                        if call is not None:
-                            call()
-                            call = None  # nothing stays alive for its sake
-                    else:
-                        due.popleft()()
+                        if call is None:
+                            continue
+                    call()
+                    call = None  # nothing stays alive for its sake
                 following = ready.popleft()
                 if following is not self:
                     following.switch()
@@ -261,16 +267,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
                 if not completion & IS_TIMER:
                     self._complete(completion)
                     continue
-                token = completion >> 16
-                timers = self.timers
-                entry = timers[token]
-                if entry is not None:
-                    timers[token] = None
-                    self.free.append(token)
-                    if isinstance(entry, greenlet):
-                        ready(entry)
-                    else:
-                        self.calls.append(entry)
+                self.expired.append(completion)
                 continue
             descriptor = fds.get(completion >> 16)
             if descriptor is None:
@@ -298,6 +295,21 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
                 if completion & PRIORITY and isinstance(descriptor.reader, Crowd):
                     waiters, descriptor.reader = descriptor.reader, None
                     waiters.wake(self)  # a select() may be among them
+        if self.expired:
+            expired, self.expired = self.expired, []
+            timers = self.timers
+            free = self.free.append
+            call = self.calls.append
+            for completion in expired:
+                token = completion >> 16
+                entry = timers[token]
+                if entry is not None:
+                    timers[token] = None
+                    free(token)
+                    if entry.__class__ is Timer or not isinstance(entry, greenlet):  # the test of a class is quick
+                        call(entry)
+                    else:
+                        ready(entry)
         if self.mail:
             self._take_mail()
 
@@ -334,6 +346,9 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         fresh, self.fresh = self.fresh, []
         timers, free = self.timers, self.free
         try:
+            if len(fresh) - len(free) > BULK:
+                self._hand_over_many(fresh)
+                return
             for timer in fresh:
                 if timer.deadline:
                     if free:
@@ -348,6 +363,22 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         except BaseException:  # no stack left, no memory left
             self.fresh[:0] = [timer for timer in fresh if timer.token < 0]
             raise
+
+    def _hand_over_many(self, fresh: list[Any]) -> None:
+        """`_hand_over_fresh` with new tokens, by operations on whole lists: a third of the time for each."""
+        timers = self.timers
+        timer: Any
+        for start in range(0, len(fresh), BULK):
+            batch = [timer for timer in fresh[start : start + BULK] if timer.deadline]
+            first, end = len(timers), len(timers) + len(batch)
+            ops = [0] * (2 * len(batch))
+            ops[::2] = range(TIMER | first << 8, TIMER | end << 8, 1 << 8)
+            ops[1::2] = [timer.deadline for timer in batch]
+            timers += batch
+            self.ops += ops
+            for timer, timer.token in zip(batch, range(first, end), strict=True):  # noqa: B007
+                pass
+            self.submit()
 
     # ---- calls ----
 

@@ -22,6 +22,9 @@ from .descriptor import is_still
 SUBMISSIONS = 4096
 COMPLETIONS = 4096
 
+#: The bits of a result of `Poll` that count completions; those above count the timers among them, which come last.
+_COUNT = (1 << 32) - 1
+
 _EINTR = -errno.EINTR
 _LOST = -errno.EBADF, -errno.EINVAL
 
@@ -79,6 +82,10 @@ class Hub(AbstractHub):
         count: int = self._poll(self._id, submitted, timeout)
         if count == 1:
             return (self._completions[0],)
+        if count > COMPLETIONS:
+            end = count & _COUNT
+            count = end - (count >> 32)
+            self.expired.extend(self._completions[count:end])
         if count > 0:
             return self._completions[:count]
         if count == 0 or count == _EINTR:

@@ -21,7 +21,7 @@ from .descriptor import Descriptor, oserror
 from .patience import Patience
 from .timeout import Timeout
 from .turn import Turn
-from .wire import ARM
+from .wire import ARM, TIMER
 
 
 class HasFileno(Protocol):
@@ -95,12 +95,21 @@ def sleep_until(deadline: int) -> None:
     except RuntimeError:  # the interpreter ends, and greenlet with it; a finalizer may sleep as ever
         time_sleep(max(0, deadline - monotonic_ns()) / 1e9)
         return
-    hub = hub_of(current)
-    token = hub.set_timer(deadline, current)
+    try:
+        hub = current.hub  # type: ignore[attr-defined]
+    except AttributeError:
+        hub = hub_of(current)
+    free = hub.free
+    if free:  # `set_timer`, in place
+        token = free.pop()
+        hub.timers[token] = current
+        hub.ops.extend((TIMER | token << 8, deadline))
+    else:
+        token = hub.set_timer(deadline, current)
     try:
         there = hub.ready.popleft()
         if there.__class__ is Turn:
-            there = there.next()  # type: ignore[attr-defined]
+            there = there.next()
         there.switch()
     except BaseException:
         if not hub.drop_timer(token, current):
