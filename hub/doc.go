@@ -5,6 +5,6 @@
 //
 // Invariants:
 //  1. Wait sleeps no longer than its timeout, and never past the earliest deadline.
-//  2. The clock is read only if a timer is pending or a bounded wait outlasts its raw part.
+//  2. The clock is read only if a timer is pending.
 //  3. Wake is the only method that any thread may call, at any time, also during or after Close.
 package hub

@@ -25,8 +25,8 @@ type Poller interface {
 type Hub struct {
 	Poller             // set once
 	wheel  wheel.Wheel // loop thread only
-	clock  poller.Clock
-	stats  Stats // loop thread only
+	clock  Clock       // set once
+	stats  Stats       // loop thread only
 }
 
 // Stats counts what a hub did with timers.
@@ -37,7 +37,7 @@ type Stats struct {
 
 // Open makes a hub on a real epoll instance and CLOCK_MONOTONIC.
 func Open() (*Hub, error) {
-	p, err := poller.New(Monotonic)
+	p, err := poller.New()
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func Open() (*Hub, error) {
 }
 
 // New makes a hub of the given parts.
-func New(p Poller, clock poller.Clock) *Hub { return &Hub{Poller: p, clock: clock} }
+func New(p Poller, clock Clock) *Hub { return &Hub{Poller: p, clock: clock} }
 
 // Wait waits for events for at most timeout nanoseconds (for ever if negative) and not past the earliest deadline, or
 // those close behind it: where sleepers are many, a wait for each would cost several times what else they do.

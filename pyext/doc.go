@@ -26,5 +26,5 @@
 // # C
 //
 // This is the only package with C code: signals.c (dispositions), frames.c (free list of frame-stack chunks), lookup.c
-// (getaddrinfo). Each is about one subject, and none of it calls Python but through functions resolved at run time.
+// (getaddrinfo), monitor.c (how late the runtime's monitor may be). Each is about one subject, and none of it calls Python but through functions resolved at run time.
 package pyext

@@ -52,19 +52,6 @@ func (r *registry) get(id int64) *handle {
 	return nil
 }
 
-// count says how many handles there are.
-func (r *registry) count() int {
-	n := 0
-	if places := r.places.Load(); places != nil {
-		for _, h := range *places {
-			if h != nil {
-				n++
-			}
-		}
-	}
-	return n
-}
-
 // add gives h an id, of at least 1.
 func (r *registry) add(h *handle) int64 {
 	r.mu.Lock()

@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
 typedef struct {
@@ -90,18 +89,7 @@ static buffer look_up_name(const guv_lookup_request *request, const char *addres
 	return b;
 }
 
-// Threads of the runtime may be woken late: `_border.py` sees to that, for the monitor's sake. One that does lookups must
-// not be: before it takes the next one over it sleeps a few microseconds.
-static void be_punctual(void) {
-	static __thread int punctual;
-	if (!punctual) {
-		prctl(PR_SET_TIMERSLACK, 50000UL, 0, 0, 0); // the kernel's default, in nanoseconds
-		punctual = 1;
-	}
-}
-
 char *guv_lookup(const char *bytes, int64_t length, int64_t *result_length) {
-	be_punctual();
 	guv_lookup_request request;
 	memcpy(&request, bytes, sizeof request);
 	const char *rest = bytes + sizeof request;

@@ -3,7 +3,6 @@ package pyext
 import (
 	"errors"
 	"os"
-	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -31,22 +30,8 @@ func Open(subAddr, subCap, compAddr, compCap int64) (id int64) {
 	}
 	settleSignals()
 	id = handles.add(&handle{loop: loop})
-	keepSpareProcessor(handles.count())
+	busyThreads.enter()
 	return id
-}
-
-// mostProcessors bounds what keepSpareProcessor asks for: the scheduler goes over all of them when it looks for work.
-const mostProcessors = 64
-
-// keepSpareProcessor lets Go have a processor for each hub and an idle one more, even where the process may use fewer.
-// With an idle one beside it, the scheduler leaves a thread that waits in Poll its own for 10 ms; without, it takes it away
-// after 20 µs and hands it back at the end of the wait, which cost two futex calls and two wake-ups of the scheduler's
-// monitor for each short wait. And the monitor, which does that, may itself be 10 ms late (_border.py): a hub that found
-// all processors with others that wait would be as late with each turn. Twice as many at a time, as a change stops the world.
-func keepSpareProcessor(hubs int) {
-	if hubs < mostProcessors && runtime.GOMAXPROCS(0) <= hubs {
-		runtime.GOMAXPROCS(2 * hubs)
-	}
 }
 
 // Poll drains the first submitted words of the submission ring, waits for at most timeoutNs nanoseconds (0: not at all,
@@ -103,6 +88,7 @@ func Close(id int64) (code int64) {
 	if h == nil {
 		return 0
 	}
+	busyThreads.leave()
 	discard(hubGarbage)
 	return codeOf(h.close())
 }

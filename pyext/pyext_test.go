@@ -69,6 +69,23 @@ func TestOpen_MoreHubsThanProcessors_EachHasOneAndOneIsIdle(t *testing.T) {
 	}
 }
 
+func TestThreads_MoreJobsThanProcessors_EachHasOneAndOneIsIdle(t *testing.T) {
+	before := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	pool := threads{limit: 5}
+	finish := make(chan struct{})
+	var jobs sync.WaitGroup
+	for n := 1; n <= pool.limit; n++ {
+		jobs.Add(1)
+		pool.start(func() { <-finish; jobs.Done() })
+		if got := runtime.GOMAXPROCS(0); got <= n {
+			t.Fatalf("%d processors for %d jobs", got, n)
+		}
+	}
+	close(finish)
+	jobs.Wait()
+}
+
 func TestPoll_DescriptorAndTimer_ComeThroughTheRings(t *testing.T) {
 	r := open(t)
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)

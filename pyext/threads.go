@@ -22,6 +22,7 @@ func (t *threads) start(job func()) {
 		return
 	}
 	t.running++
+	busyThreads.enter()
 	go t.work(job)
 }
 
@@ -39,6 +40,7 @@ func (t *threads) next() func() {
 	if len(t.queue) == 0 {
 		t.queue = nil
 		t.running--
+		busyThreads.leave()
 		return nil
 	}
 	job := t.queue[0]

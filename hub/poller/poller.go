@@ -34,9 +34,6 @@ const (
 // MaxEvents is the most that one Wait returns; the kernel keeps the rest for the next.
 const MaxEvents = 1024
 
-// rawSpan is how long, in nanoseconds, a wait stays unknown to the Go scheduler.
-const rawSpan = 200_000
-
 // wakeFd marks the eventfd's own registration; no descriptor has this number.
 const wakeFd = -1
 
@@ -50,16 +47,12 @@ type Event struct {
 	Bits uint32
 }
 
-// Clock tells the time on CLOCK_MONOTONIC, in nanoseconds.
-type Clock func() int64
-
 // Poller is one epoll instance. See the package comment for what may be called where.
 type Poller struct {
 	epfd    int32        // loop thread only; not used after close
 	buffer  []sys.Event  // loop thread only; reused by each Wait
 	events  []Event      // loop thread only; what Wait returns
 	timeout sys.Timespec // loop thread only; argument of the current wait
-	clock   Clock        // set once
 	coarse  bool         // loop thread only; the kernel has no epoll_pwait2
 	waits   int64        // loop thread only; system calls made by Wait
 	wakes   int64        // loop thread only; rings seen by Wait
@@ -67,8 +60,8 @@ type Poller struct {
 }
 
 // New opens an epoll instance with its eventfd.
-func New(clock Clock) (*Poller, error) {
-	p := &Poller{buffer: make([]sys.Event, MaxEvents), events: make([]Event, 0, MaxEvents), clock: clock}
+func New() (*Poller, error) {
+	p := &Poller{buffer: make([]sys.Event, MaxEvents), events: make([]Event, 0, MaxEvents)}
 	if err := p.open(); err != nil {
 		return nil, err
 	}
@@ -139,49 +132,26 @@ func (p *Poller) Wait(timeout int64, limit int) ([]Event, error) {
 		return nil, ErrClosed
 	}
 	limit = min(max(limit, 1), MaxEvents)
-	first := timeout
-	if timeout < 0 || timeout > rawSpan {
-		first = rawSpan
-	}
-	var began int64
-	if timeout > first {
-		began = p.clock()
-	}
-	events, woken, errno := p.wait(first, limit, true)
-	if errno == 0 && len(events) == 0 && !woken && first != timeout {
-		if timeout > 0 {
-			timeout = max(0, timeout-(p.clock()-began))
-		}
-		events, _, errno = p.wait(timeout, limit, timeout == 0)
-	}
+	p.waits++
+	n, errno := p.call(timeout, p.buffer[:limit])
 	if errno != 0 {
 		return nil, errno
 	}
-	return events, nil
-}
-
-// wait makes one system call and translates what it brings.
-func (p *Poller) wait(timeout int64, limit int, raw bool) (events []Event, woken bool, errno Errno) {
-	p.waits++
-	n, errno := p.call(timeout, p.buffer[:limit], raw)
-	if errno != 0 {
-		return nil, false, errno
-	}
-	events = p.events[:0]
+	events := p.events[:0]
 	for i := range p.buffer[:n] {
 		ev := &p.buffer[i]
 		if ev.Fd == wakeFd {
-			woken = true
 			p.wakes++
 			p.bell.quiet()
 			continue
 		}
 		events = append(events, Event{Fd: ev.Fd, Seq: uint32(ev.Pad), Bits: ev.Events})
 	}
-	return events, woken, 0
+	return events, nil
 }
 
-func (p *Poller) call(timeout int64, buffer []sys.Event, raw bool) (int, Errno) {
+func (p *Poller) call(timeout int64, buffer []sys.Event) (int, Errno) {
+	raw := timeout == 0
 	if !p.coarse {
 		var limit *sys.Timespec
 		if timeout >= 0 {
@@ -194,7 +164,7 @@ func (p *Poller) call(timeout int64, buffer []sys.Event, raw bool) (int, Errno) 
 		}
 		p.coarse = true
 	}
-	return sys.EpollPwait(p.epfd, buffer, milliseconds(timeout), raw && timeout <= 0)
+	return sys.EpollPwait(p.epfd, buffer, milliseconds(timeout), raw)
 }
 
 // milliseconds rounds a timeout up, for a timer must not be early, and to what the kernel accepts.

@@ -11,13 +11,11 @@ import importlib.machinery
 import importlib.util
 import os
 from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fcntl import F_ADD_SEALS, F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE
 from types import ModuleType
 from typing import Final, cast
 
-from ._originals import fcntl, get_native_id, os_close, os_open, os_read, os_write, sendfile, thread_count
+from ._originals import fcntl, os_close, sendfile, thread_count
 from ._surface import Extension
 from .exceptions import ExtensionError, HubClosedError, InternalError
 
@@ -25,11 +23,6 @@ from .exceptions import ExtensionError, HubClosedError, InternalError
 PANIC: Final = -5001
 CLOSED: Final = -5002
 ARGUMENT: Final = -5003
-
-#: Nanoseconds by which the kernel may wake the threads of the Go runtime late. Its monitor sleeps 20 us at a time, for
-#: milliseconds after each wait of a loop. Punctual, it woke 12,000 times a second beside a half idle server, and
-#: took 5 to 9 % of the processor time. Nothing of ours needs it in time: loops wait in Python's threads.
-SLACK: Final = 10_000_000
 
 _FOLDER: Final = os.path.join(os.path.dirname(__file__), "_ext")
 _loaded: ModuleType | None = None
@@ -121,8 +114,7 @@ def _load(path: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location("_pyext", path, loader=loader)
     assert spec is not None
     try:
-        with _relaxed_children():
-            module = importlib.util.module_from_spec(spec)
+        module = importlib.util.module_from_spec(spec)
         loader.exec_module(module)
     except ImportError as error:
         raise ExtensionError(
@@ -130,32 +122,6 @@ def _load(path: str) -> ModuleType:
             f"Python, or choose the hub that needs none by GUV_HUB=epoll"
         ) from error
     return module
-
-
-@contextmanager
-def _relaxed_children() -> Iterator[None]:
-    """Threads that are started in the block, and those that they start, have `SLACK`."""
-    try:
-        fd = os_open(f"/proc/{get_native_id()}/timerslack_ns", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:  # no such file here: they are punctual
-        yield
-        return
-    try:
-        before = os_read(fd, 32).strip()
-        _set_slack(fd, b"%d" % SLACK)
-        try:
-            yield
-        finally:
-            _set_slack(fd, before)
-    finally:
-        os_close(fd)
-
-
-def _set_slack(fd: int, nanoseconds: bytes) -> None:
-    try:
-        os_write(fd, nanoseconds)
-    except OSError:  # forbidden
-        pass
 
 
 def check(result: int) -> int:

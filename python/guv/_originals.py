@@ -39,7 +39,6 @@ time: _Callable[[], float] = _clock.time
 time_sleep = _time.sleep
 
 get_ident = _thread.get_ident
-get_native_id = _thread.get_native_id
 allocate_lock = _thread.allocate_lock
 current_frames = _sys._current_frames
 RLock = _thread.RLock
