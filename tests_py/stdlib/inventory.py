@@ -43,7 +43,7 @@ UNPATCHED: Final[dict[str, dict[str, str]]] = {
         TALKS: "BaseSelector.* DefaultSelector.* SelectSelector.* PollSelector.* EpollSelector.*",
     },
     "signal": {
-        TALKS: "alarm default_int_handler getitimer pidfd_send_signal pthread_sigmask raise_signal setitimer siginterrupt "
+        TALKS: "alarm default_int_handler getitimer pidfd_send_signal raise_signal setitimer siginterrupt "
         "sigpending strsignal valid_signals",
     },
     "fcntl": {"asks a driver; the requests that could wait are the driver's own": "ioctl"},
@@ -71,7 +71,7 @@ UNPATCHED: Final[dict[str, dict[str, str]]] = {
     },
     "os": {
         ON_TOP: "fdopen popen spawnl spawnle spawnlp spawnlpe spawnv spawnve spawnvp spawnvpe",
-        CHILD: "fork forkpty posix_spawn posix_spawnp register_at_fork unshare",
+        CHILD: "fork forkpty register_at_fork unshare",
         UNSEEN: "abort execl execle execlp execlpe execv execve execvp execvpe",
         FILES: "DirEntry.* access chdir chmod chown chroot copy_file_range fchdir fchmod fchown fdatasync fstat fstatvfs fsync ftruncate "
         "fwalk getxattr lchmod lchown link listdir listxattr lseek lstat makedirs mkdir mkfifo mknod posix_fadvise posix_fallocate "

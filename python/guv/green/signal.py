@@ -26,7 +26,7 @@ from ..hubs.fairness import be_fair
 from ..hubs.native import run_native
 from ..hubs.signals import plumbing, unwrap, wrap
 from ..hubs.switch import trampoline, unpark
-from . import names_of
+from . import _sigmask, names_of
 from ._signalfd import signalfd
 from .thread import is_thread
 
@@ -126,6 +126,11 @@ def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
 
 def _wait_for(sigset: Iterable[int], timeout: float | None) -> Any:
     signals = set(sigset)
+    with _sigmask.blocked(signals):
+        return _await_one(signals, timeout)
+
+
+def _await_one(signals: set[int], timeout: float | None) -> Any:
     due = 0 if timeout is None else monotonic_ns() + int(timeout * 1e9)
     info = _sigtimedwait(signals, 0)
     if info is not None:
@@ -178,6 +183,7 @@ PATCHES = [
     ("signal", "sigwaitinfo", sigwaitinfo),
     ("signal", "sigtimedwait", sigtimedwait),
     ("signal", "pthread_kill", pthread_kill),
+    *_sigmask.PATCHES,
 ]
 
 __getattr__ = names_of("signal")
