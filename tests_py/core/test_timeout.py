@@ -210,3 +210,18 @@ def test_timeout_asText_saysHowLongAndWhat(timeout: tuple[Any, ...], text: str) 
     made = Timeout(*timeout)
     made.cancel()
     assert str(made) == text
+
+
+def test_timeout_restarted_before_the_loop_heard_of_it_runs_once(hub: AbstractHub, clock: MockClock) -> None:
+    timeout, other = Timeout(1), Timeout(9)  # the other one stands behind it, so the list of fresh ones keeps it
+    timeout.cancel()
+    timeout.start()
+    guv.sleep(0.5)
+    timeout.cancel()
+    timeout.start()
+    guv.sleep(0.9)
+    assert timeout.pending
+    with pytest.raises(Timeout) as caught:
+        guv.sleep(0.2)
+    assert caught.value is timeout
+    other.cancel()

@@ -37,8 +37,8 @@ from .deadline import ENDLESS, deadline_after
 from .deadlock import settle_deadlock
 from .descriptor import Crowd, Descriptor, OwnDescriptor
 from .listener import AbstractListener as AbstractListener
+from .timer import FRESH, VOID, Timer
 from .timer import AbstractTimer as AbstractTimer
-from .timer import Timer
 from .turn import DEADLOCK_PATIENCE, Switchable, Turn
 from .wire import (
     ARM,
@@ -350,18 +350,19 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
                 self._hand_over_many(fresh)
                 return
             for timer in fresh:
-                if timer.deadline:
+                if timer.token == FRESH:
+                    deadline = timer.deadline
                     if free:
                         timer.token = token = free.pop()
                         timers[token] = timer
                     else:
                         timer.token = token = len(timers)
                         timers.append(timer)
-                    self.ops.extend((TIMER | token << 8, timer.deadline))
+                    self.ops.extend((TIMER | token << 8, deadline))
                     if len(self.ops) >= SUBMIT_AT:
                         self.submit()
         except BaseException:  # no stack left, no memory left
-            self.fresh[:0] = [timer for timer in fresh if timer.token < 0]
+            self.fresh[:0] = [timer for timer in fresh if timer.token == FRESH]
             raise
 
     def _hand_over_many(self, fresh: list[Any]) -> None:
@@ -369,7 +370,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         timers = self.timers
         timer: Any
         for start in range(0, len(fresh), BULK):
-            batch = [timer for timer in fresh[start : start + BULK] if timer.deadline]
+            batch = [timer for timer in fresh[start : start + BULK] if timer.token == FRESH]
             first, end = len(timers), len(timers) + len(batch)
             ops = [0] * (2 * len(batch))
             ops[::2] = range(TIMER | first << 8, TIMER | end << 8, 1 << 8)
@@ -399,7 +400,7 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
         timer.call = partial(cb, *args, **kwargs) if args or kwargs else cb
         timer.deadline = monotonic_ns() + int(seconds * 1e9) if 0 < seconds < ENDLESS else deadline_after(seconds)
         timer.hub = self
-        timer.token = -1
+        timer.token = FRESH
         self.fresh.append(timer)
         return timer
 
@@ -439,12 +440,12 @@ class AbstractHub(greenlet, metaclass=ABCMeta):
 
     def withdraw_timer(self, timer: Timer | Timeout) -> None:
         """Cancel one that was put on the list of fresh ones, wherever it stands now."""
-        timer.deadline = 0
         if timer.token >= 0:
             self.drop_timer(timer.token, timer)
         else:
+            timer.token = VOID
             fresh = self.fresh
-            while fresh and not fresh[-1].deadline:
+            while fresh and fresh[-1].token == VOID:
                 fresh.pop()
 
     # ---- descriptors ----

@@ -16,13 +16,15 @@ ENDLESS: Final = 4e9
 NEVER: Final = 1 << 62
 
 
-def deadline_after(seconds: float) -> int:
-    """The deadline `seconds` from now, `NEVER` for `ENDLESS` and more; it is not 0. Raises ValueError for NaN.
-
-    The hottest waits have the case of less than `ENDLESS` in place.
-    """
+def deadline_from(start: int, seconds: float) -> int:
+    """The deadline `seconds` after `start`, `NEVER` for `ENDLESS` and more; it is not 0. Raises ValueError for NaN."""
     if seconds < ENDLESS:
-        return monotonic_ns() + int(max(seconds, -ENDLESS) * 1e9) or 1
+        return start + int(max(seconds, -ENDLESS) * 1e9) or 1
     if seconds != seconds:
         raise ValueError(f"a time to wait must be a number of seconds, not {seconds!r}")
     return NEVER
+
+
+def deadline_after(seconds: float) -> int:
+    """The deadline `seconds` from now. The hottest waits have the case of less than `ENDLESS` in place."""
+    return deadline_from(monotonic_ns(), seconds)

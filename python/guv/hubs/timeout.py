@@ -1,7 +1,7 @@
 """`Timeout`: an exception raised in the current greenlet after some time.
 
-It is set and cancelled far more often than it fires, so setting one only puts it on the hub's list
-of fresh timeouts: one that is cancelled before the next turn never reaches the timer wheel.
+It is set and cancelled far more often than it fires, so setting one only notes the time and puts it on the hub's list
+of fresh timeouts. One that is cancelled before the next turn never reaches the timer wheel; its deadline is not made.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from greenlet import getcurrent
 
 from .._originals import monotonic_ns
 from .current import hub_of
-from .deadline import ENDLESS, deadline_after
+from .deadline import deadline_from
+from .timer import FRESH, VOID
 
 if TYPE_CHECKING:
     from greenlet import greenlet
@@ -31,11 +32,11 @@ class Timeout(BaseException):
     An exception from within is the right one to catch if it *is* this object: timeouts nest.
     """
 
-    __slots__ = ("deadline", "exception", "greenlet", "hub", "seconds", "token")
+    __slots__ = ("exception", "greenlet", "hub", "seconds", "started", "token")
 
     #: nanoseconds of CLOCK_MONOTONIC; 0 when it is not running
-    deadline: int
-    #: the hub's name for the timer; -1 while it is only on the list of fresh ones
+    started: int
+    #: the hub's name for the timer, or `FRESH` or `VOID`
     token: int
     greenlet: greenlet
     hub: AbstractHub
@@ -48,11 +49,13 @@ class Timeout(BaseException):
         self.seconds = seconds
         self.exception = exception
         if seconds is None:
-            self.deadline = 0
+            self.started = 0
             return
+        if not seconds > 0:
+            deadline_from(0, seconds)  # raises for NaN
         self.greenlet = current = getcurrent()
-        self.deadline = monotonic_ns() + int(seconds * 1e9) if 0 < seconds < ENDLESS else deadline_after(seconds)
-        self.token = -1
+        self.started = monotonic_ns() or 1
+        self.token = FRESH
         try:
             self.hub = hub = current.hub  # type: ignore[attr-defined]
         except AttributeError:
@@ -67,32 +70,36 @@ class Timeout(BaseException):
     @property
     def pending(self) -> bool:
         """Whether it is running."""
-        return self.deadline != 0
+        return self.started != 0
+
+    @property
+    def deadline(self) -> int:
+        """When it fires, in nanoseconds of CLOCK_MONOTONIC; 0 when it is not running."""
+        return deadline_from(self.started, self.seconds) if self.started else 0  # type: ignore[arg-type]
 
     def cancel(self) -> None:
         """Stop it; may be repeated. Never yields."""
-        if self.deadline:
+        if self.started:
+            self.started = 0
             self.hub.withdraw_timer(self)
 
     def __call__(self) -> None:
         """The hub's way to fire it."""
         target = self.greenlet
-        if self.deadline and not target.dead:
-            deadline, self.deadline = self.deadline, 0
+        if self.started and not target.dead:
+            started, self.started = self.started, 0
             error = self.exception
             if error is None or isinstance(error, bool):
                 error = self
             elif isinstance(error, type):
                 error = error()
             shield = getattr(target, "shield", None)
-            if shield is not None:
-                started = deadline - int(max(self.seconds or 0, -ENDLESS) * 1e9)
-                if shield.holds(error, self, started):
-                    return
+            if shield is not None and shield.holds(error, self, started):
+                return
             target.throw(error)
 
     def __enter__(self) -> Timeout:
-        if self.seconds is not None and not self.deadline:
+        if self.seconds is not None and not self.started:
             self.start()
         return self
 
@@ -102,13 +109,14 @@ class Timeout(BaseException):
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        if self.deadline:  # cancel(), in place, because this is hot
-            self.deadline = 0
+        if self.started:  # cancel(), in place, because this is hot
+            self.started = 0
             if self.token >= 0:
                 self.hub.drop_timer(self.token, self)
             else:
+                self.token = VOID
                 fresh = self.hub.fresh
-                while fresh and not fresh[-1].deadline:
+                while fresh and fresh[-1].token == VOID:
                     fresh.pop()
         if value is not self or self.exception is not False:
             return False
@@ -126,7 +134,7 @@ class Timeout(BaseException):
         return f"{self.seconds} second{suffix} ({self.exception!r})"
 
     def __repr__(self) -> str:
-        state = " pending" if self.deadline else ""
+        state = " pending" if self.started else ""
         return f"<{type(self).__name__} {id(self):#x} seconds={self.seconds}{state}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -139,7 +147,7 @@ class Timeout(BaseException):
         For functions that take either as an argument.
         """
         if isinstance(timeout, Timeout):
-            if timeout.seconds is not None and not timeout.deadline:
+            if timeout.seconds is not None and not timeout.started:
                 timeout.start()
             return timeout
         return cls(timeout, exception)

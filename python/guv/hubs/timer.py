@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .._originals import get_ident
 from ..exceptions import WrongThreadError
 
 if TYPE_CHECKING:
     from .abc import AbstractHub
+
+
+#: Instead of a token: it is on the hub's list of fresh ones, and runs; or it was there when it was cancelled.
+FRESH: Final = -1
+VOID: Final = -2
 
 
 class AbstractTimer(metaclass=ABCMeta):
@@ -35,7 +40,7 @@ class Timer(AbstractTimer):
     call: Callable[[], object] | None  # None once it was made or cancelled
     deadline: int  # nanoseconds of CLOCK_MONOTONIC; 0 once it was cancelled
     hub: AbstractHub  # constant
-    token: int  # the hub's name for it; -1 while it is fresh
+    token: int  # the hub's name for it, or `FRESH` or `VOID`
 
     @property
     def pending(self) -> bool:
@@ -50,6 +55,7 @@ class Timer(AbstractTimer):
                     f"have it done there: hub.call_soon_threadsafe(timer.cancel)"
                 )
             self.call = None
+            self.deadline = 0
             hub.withdraw_timer(self)
 
     def __call__(self) -> None:

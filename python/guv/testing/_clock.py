@@ -20,6 +20,7 @@ from ..hubs.abc import AbstractHub
 from ..hubs.current import get_hub
 from ..hubs.deadline import NEVER, deadline_after
 from ..hubs.heap import TimerHeap
+from ..hubs.timeout import Timeout
 from ..hubs.timer import Timer
 from ..hubs.wire import CANCEL, IS_TIMER, TIMER
 from ._blocked import holding
@@ -188,7 +189,9 @@ class MockClock:
         for token, deadline in self._timers:
             hub.ops.extend((TIMER | token << 8, min(deadline + late, NEVER)))
         for timeout in hub.fresh:
-            if timeout.deadline:
+            if isinstance(timeout, Timeout):
+                timeout.started += late if timeout.started else 0
+            elif timeout.deadline:
                 timeout.deadline = min(timeout.deadline + late, NEVER)
         self._timers = TimerHeap()
 
