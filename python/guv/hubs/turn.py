@@ -52,6 +52,7 @@ class Turn:
                 hub.poll(-1 if hub.main_waits is None and not hub.last else DEADLOCK_PATIENCE)
                 if not ready and not hub.calls:
                     hub.wait()
+                hub.unasked_turns = 1  # what is started now was not there when the loop was asked, just before
             elif hub.unasked_turns:
                 hub.unasked_turns -= 1
             else:
