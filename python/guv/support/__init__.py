@@ -48,6 +48,7 @@ SUPPORTED: Final = {
     "cassandra": "guv.support.cassandra",
     "ldap": "guv.support.ldap",
     "pyodbc": "guv.support.pyodbc",
+    "pymssql": "guv.support.pymssql",
     "pycares": "guv.support.pycares",
     "watchfiles": "guv.support.watchfiles",
     "pyfakefs": "guv.support.pyfakefs",
