@@ -157,3 +157,58 @@ def test_loop_run_in_a_greenlet_below_is_that_of_the_thread(task):
     run()
     for thread in [task(run) for _ in range(3)]:
         thread.result()
+
+
+def test_loops_in_threads_close_their_own_generators(task, how):
+    """The hooks for asynchronous generators are the thread's, in which other loops begin and end meanwhile."""
+    closed = []
+
+    async def endless(number):
+        try:
+            while True:
+                yield number
+        finally:
+            await asyncio.sleep(0)
+            closed.append((number, asyncio.get_running_loop()))
+
+    async def main(number):
+        mine = asyncio.get_running_loop()
+        await asyncio.sleep(0.003 * number)
+        left = endless(number)
+        await anext(left)
+        await asyncio.sleep(0.003 * (5 - number))
+        another = endless(number)
+        await anext(another)
+        await asyncio.sleep(0.003 * number)
+        kept.append((left, another))
+        return mine
+
+    kept = []
+    before = sys.get_asyncgen_hooks()
+    running = [task(lambda i=i: run_to_the_end(main(i), how)) for i in range(5)]
+    loops = [each.result() for each in running]
+    assert sorted(number for number, _ in closed) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert all(loops[number] is loop for number, loop in closed)
+    assert sys.get_asyncgen_hooks() == before
+
+
+def test_debug_mode_of_a_loop_is_seen_by_its_thread_alone(task):
+    """In debug mode coroutines keep their origin, for as long as the loop runs, and in its thread."""
+
+    async def main(seconds):
+        await asyncio.sleep(seconds)
+        return sys.get_coroutine_origin_tracking_depth() > 0
+
+    running = [task(lambda d=d: asyncio.run(main(0.02 if d else 0.04), debug=d)) for d in (True, False, True)]
+    assert [each.result() for each in running] == [True, False, True]
+    assert sys.get_coroutine_origin_tracking_depth() == 0
+
+
+def run_to_the_end(main, how):
+    """As `run`, with the generators that are left closed."""
+    loop = uvloop.new_event_loop() if how == "uvloop" else asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
