@@ -14,6 +14,7 @@ from typing import Any
 from greenlet import getcurrent
 
 from .._rebind import PerClass
+from ..hubs.fairness import fair
 from ..hubs.ident import get_ident
 from . import names_of, primitives
 from ._bootstrap.threading import running
@@ -62,7 +63,11 @@ def _set_ident(dummy: Any) -> None:
     _StandIn(dummy)
 
 
-PATCHES: list[tuple[str, str, Any]] = [("threading", "_CRLock", RLock), *primitives.THREADING]
+PATCHES: list[tuple[str, str, Any]] = [
+    ("threading", "_CRLock", RLock),
+    *primitives.THREADING,
+    *(("threading", look, PerClass(fair)) for look in ("active_count", "enumerate")),
+]
 if _FORGETS:
     PATCHES.append(("threading", "_DeleteDummyThreadOnDel", _StandIn))
 else:

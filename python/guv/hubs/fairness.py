@@ -12,6 +12,8 @@ which would be another greenlet's while this one is away.
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, Final
 
 from greenlet import getcurrent
@@ -52,3 +54,14 @@ def be_fair() -> None:
         hub.looking_since = monotonic_ns()
     elif monotonic_ns() - hub.looking_since > FAIR and current is not hub and not _collecting:
         gyield()
+
+
+def fair(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`original`, a function that looks and does not wait, made fair."""
+
+    @wraps(original)
+    def look(*args: Any) -> Any:
+        be_fair()
+        return original(*args)
+
+    return look

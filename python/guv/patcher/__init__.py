@@ -11,10 +11,10 @@ from types import ModuleType
 from typing import Any
 
 from .. import support
-from .._rebind import Pair, Rebound, install, rebind
+from .._rebind import Pair, PerClass, Rebound, install, rebind
 from ..exceptions import MonkeyPatchWarning
 from ..hubs.current import get_default_hub
-from . import _renewal, _worlds
+from . import _futures, _renewal, _worlds
 from ._builtin import like, resemble
 from ._modules import SysModulesSaver, copy_attributes
 from ._plan import ALIASES, EXPLAINED, FOLLOW, GROUPS, OFF_BY_DEFAULT
@@ -69,6 +69,8 @@ def monkey_patch(**modules: bool) -> None:
         _renewal.keep(_worlds.saved)
     for _, green in greens:
         _own(green, "after_patch", _nothing)()
+    if "threading" in {group for group, _ in greens}:
+        _futures.watch(_report)
     for library in support.SUPPORTED:
         if wanted.get(library, everything):
             support.activate(library)
@@ -184,7 +186,7 @@ def _replace(group: str, green: Any) -> list[tuple[Any, Any]]:
             continue
         install(owner, last, new)
         _report.groups[group].append(f"{module}.{path}")
-        if not outer and old is not None:
+        if not outer and old is not None and not isinstance(new, PerClass):  # what is made of the old one holds it
             pairs.append((old, new))
     return pairs
 

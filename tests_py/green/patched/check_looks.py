@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import fcntl
 import multiprocessing
 import os
@@ -57,6 +58,27 @@ def test_loop_over_a_living_thread_ends_with_it(look):
     thread.start()
     while thread.is_alive():
         look(thread)
+
+
+@pytest.mark.parametrize("look", [lambda: threading.active_count(), lambda: len(threading.enumerate())])
+def test_loop_over_the_number_of_threads_ends_with_them(look):
+    before = look()
+    thread = threading.Thread(target=time.sleep, args=(0.01,))
+    thread.start()
+    while look() > before:
+        pass
+    thread.join()
+
+
+@pytest.mark.parametrize("goes_on", [lambda future: not future.done(), lambda future: future.running()])
+def test_loop_over_a_future_ends_when_it_is_done(goes_on):
+    started = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        future = executor.submit(lambda: started.set() or time.sleep(0.01))
+        started.wait()
+        while goes_on(future):
+            pass
+        assert future.result() is None
 
 
 @pytest.mark.parametrize("kind", [threading.Lock, threading.Semaphore, multiprocessing.Lock, multiprocessing.Semaphore])
