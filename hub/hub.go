@@ -105,6 +105,12 @@ func (h *Hub) Due(tokens []int32) (n int, more bool) {
 	return n, ok && next <= now
 }
 
+// Close closes the poller and forgets the timers. Only the first call does anything.
+func (h *Hub) Close() error {
+	h.wheel.Free()
+	return h.Poller.Close()
+}
+
 // Pending returns how many timers are set.
 func (h *Hub) Pending() int { return h.wheel.Pending() }
 

@@ -37,7 +37,8 @@
 //
 // Set of an idle token and Next are O(1). Cancel and move are O(1) for a node without children, which most are, and
 // amortised O(log n) otherwise, n being the population of the one slot. A timer is carried down at most once per level.
-// Nothing is allocated but the node table, which grows with the largest token and is never given back.
+// Nothing is allocated but the node table. It grows with the largest token; the memory of a block of 8192 tokens is given back
+// when none of them is pending, but for the latest such block. So callers do well to use low tokens first.
 //
 // # Invariants, checked by Verify
 //

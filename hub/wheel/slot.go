@@ -55,6 +55,11 @@ func (w *Wheel) remove(token int32) {
 	}
 	n.child, n.next, n.link = 0, 0, idle
 	w.pending--
+	block := token >> blockBits
+	w.users[block]--
+	if w.users[block] == 0 && block != w.spare {
+		w.giveBack(block)
+	}
 }
 
 // setRoot makes ref the root of a slot, or empties the slot if ref is 0, and keeps the bitmaps true.

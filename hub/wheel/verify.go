@@ -33,9 +33,15 @@ func (w *Wheel) Verify() error {
 		}
 	}
 	linked := 0
-	for i := range w.nodes {
-		if w.nodes[i].link != idle {
-			linked++
+	for block, users := range w.users {
+		before := linked
+		for i := range w.nodes[block<<blockBits : (block+1)<<blockBits] {
+			if w.nodes[block<<blockBits+i].link != idle {
+				linked++
+			}
+		}
+		if linked-before != int(users) {
+			return fmt.Errorf("wheel: block %d has %d timers, %d counted", block, linked-before, users)
 		}
 	}
 	if seen != w.pending || linked != w.pending {

@@ -20,7 +20,9 @@ const (
 
 // Wheel is a set of pending timers. The zero value is an empty wheel.
 type Wheel struct {
-	nodes    []node               // indexed by token
+	nodes    []node               // indexed by token; not in Go's heap
+	users    []int32              // how many timers are pending in each block of nodes
+	spare    int32                // the block that was empty last
 	roots    [levels][slots]int32 // root token + 1, 0 for an empty slot
 	bitmap   [levels][words]uint64
 	occupied uint8  // one bit for each level with a root
@@ -46,6 +48,7 @@ func (w *Wheel) Set(token int32, deadline int64) bool {
 	w.order++
 	w.nodes[token] = node{deadline: deadline, order: w.order, link: root}
 	w.insert(token)
+	w.users[token>>blockBits]++
 	w.pending++
 	return true
 }
@@ -164,12 +167,4 @@ func (w *Wheel) rebase(tick uint64) {
 		n.child, n.next, n.link = 0, 0, root
 		w.insert(token)
 	}
-}
-
-// grow makes the node table reach token.
-func (w *Wheel) grow(token int) {
-	n := max(token+1, len(w.nodes)+len(w.nodes)/2, 64)
-	nodes := make([]node, n)
-	copy(nodes, w.nodes)
-	w.nodes = nodes
 }

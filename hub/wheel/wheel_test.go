@@ -220,3 +220,33 @@ func TestWheel_Gather_IsThatOfATimerCloseBehindTheEarliest(t *testing.T) {
 		}
 	}
 }
+
+func TestWheel_BlocksThatWereVacated_AreUsedAgain(t *testing.T) {
+	var w Wheel
+	defer w.Free()
+	const many = 3*blockNodes + 1
+	for round := range int64(3) {
+		for token := range int32(many) {
+			w.Set(token, round<<32+int64(token))
+		}
+		if err := w.Verify(); err != nil {
+			t.Fatal(err)
+		}
+		for token := range int32(many) {
+			if token%2 == 0 {
+				w.Cancel(token)
+			}
+		}
+		for want := int32(1); want < many; want += 2 {
+			if got, ok := w.PopDue((round + 1) << 32); !ok || got != want {
+				t.Fatalf("PopDue() = %d, %v, want %d", got, ok, want)
+			}
+		}
+		if _, ok := w.PopDue((round + 1) << 32); ok || w.Pending() != 0 {
+			t.Fatalf("%d timers are left", w.Pending())
+		}
+		if err := w.Verify(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
