@@ -43,18 +43,19 @@ _RECORD = 16384  # bytes of plain text in a TLS record, at most
 SSL_ERROR_EOF = int(_stdlib.SSL_ERROR_EOF)
 
 
-def _until_done(self: Any, what: str, call: Callable[..., Result], *args: Any, wait: bool = False) -> Result:
+def _until_done(
+    self: Any, what: str, call: Callable[..., Result], *args: Any, wait: bool = False, due: int = 0
+) -> Result:
     """Call `call(*args)`, a method of the socket's TLS layer, until it need not wait.
 
     With `wait` there is nothing to read yet, and the first call is made when there is. `what` names the operation
-    in the TimeoutError. One timeout is for all the waits of a call.
+    in the TimeoutError. One timeout is for all the waits of a call; `due` is its end if it has waited already.
     """
     endpoint = self._closed
     if endpoint.__class__ is not Endpoint:
         endpoint = adopt(self)
     if not endpoint.nonblocking and endpoint.fd >= 0:
         make_nonblocking(self, endpoint)
-    due = 0
     parking = wait_readable
     while True:
         if not wait:
@@ -92,10 +93,19 @@ def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:
         len = _RECORD  # no call gives more, and room for more would have to be made first
     # Where nothing is there OpenSSL would only find that out, and its error takes longer to make than all the rest.
     wait = not endpoint.readable and endpoint.timeout != 0.0 and not layer.pending()
+    due = 0
     try:
         data: Any = None
-        if not wait and endpoint.nonblocking:
+        if endpoint.nonblocking:  # `_until_done` in place, as far as it is hot
             try:
+                if wait:
+                    wait = False
+                    try:
+                        due = wait_readable(endpoint, 0)
+                    except TimeoutError:
+                        raise TimeoutError("The read operation timed out") from None
+                    if endpoint.error:
+                        raise oserror(endpoint.error)
                 data = layer.read(len) if buffer is None else layer.read(len, buffer)
             except SSLWantReadError:
                 if endpoint.timeout == 0.0:
@@ -106,7 +116,7 @@ def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:
                 pass
         if data is None:
             args = (len,) if buffer is None else (len, buffer)
-            data = _until_done(self, "The read", layer.read, *args, wait=wait)
+            data = _until_done(self, "The read", layer.read, *args, wait=wait, due=due)
     except SSLError as error:
         if error.args[0] == SSL_ERROR_EOF and self.suppress_ragged_eofs:
             return b"" if buffer is None else 0
