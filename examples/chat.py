@@ -41,6 +41,7 @@ def talk(connection, address):
             return
         lines = people[name] = Queue()
         writer = guv.spawn(write, connection, lines)
+        lines.put(f"* here: {', '.join(people)}")
         tell(f"* {name} is here", but=name)
         try:
             for line in incoming:

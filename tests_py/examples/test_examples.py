@@ -139,11 +139,12 @@ def test_chat_carries_lines_to_everyone_else(hub_kind: str) -> None:
         with connect(port) as ann, connect(port) as bob:
             ann_file, bob_file = ann.makefile(), bob.makefile()
             ann.sendall(b"ann\n")
-            assert ann.recv(11) == b"Your name? "
+            assert ann_file.readline() == "Your name? * here: ann\n"
             bob.sendall(b"bob\n")
+            assert bob_file.readline() == "Your name? * here: ann, bob\n"
             assert ann_file.readline() == "* bob is here\n"
             ann.sendall("grüße\n".encode())
-            assert bob_file.readline() == "Your name? ann: grüße\n"
+            assert bob_file.readline() == "ann: grüße\n"
             ann.shutdown(socket.SHUT_WR)
             assert bob_file.readline() == "* ann has left\n"
 
