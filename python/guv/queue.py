@@ -6,10 +6,14 @@ the item of the greenlet that has waited longest in `put` takes it. A `get` that
 one that was handed an item in the same moment puts it back at the front (for that moment the queue may hold one more
 than `maxsize`). A `put` that is killed or timed out has put nothing, unless its item was taken in the same moment.
 
+Of those who wait one at a time is woken, who wakes the next one when it runs, if there is something left for it then
+(`guv.hubs.line`). Meanwhile whoever runs may take and put without waiting.
+
 `put` and `get` yield only where they have to wait. Without `block` they never yield, so signal handlers and finalizers
 may call them. No lock is used: how the steps work side by side stands in `guv.hubs.waiting`. Each step that changes
 `_free` or a note tests and stores without a call in between; whoever has added an item, a place or a note then looks
-whether it meets a counterpart (`_settle`), so nothing is left lying when two threads add at once.
+whether it meets a counterpart that is to be served now (`_settle`), so nothing is left lying when two threads add at
+once.
 
 The classes share those steps, which is why they share a file.
 """
@@ -30,6 +34,7 @@ from ._originals import RLock as native_rlock
 from ._originals import get_ident
 from .hubs.abc import AbstractHub
 from .hubs.current import hub_of
+from .hubs.line import FEW, NOBODY, Line, stand_at_end
 from .hubs.switch import unpark
 from .hubs.turn import Turn
 from .hubs.waiting import NOTHING, Note, Waiters, park, remove, resume, serve
@@ -67,10 +72,11 @@ class LightQueue(Generic[T]):
         self.is_shutdown = False
         self.items: Any = self._store()
         # getters leave [greenlet, item handed over, whether it only peeks]; putters [greenlet, whether put, item]
-        self._getters: deque[Note] = deque()
-        self._putters: deque[Note] = deque()
+        self._getters = self._putters = NOBODY
         #: places left: below 0 while an item that was handed back is over the limit; -inf after `shutdown`
         self._free: float = inf if maxsize is None else maxsize
+        self._bounded = maxsize is not None
+        self._roomy = maxsize is None or maxsize > FEW
         for item in items:
             self.put(item, block=False)
 
@@ -105,12 +111,12 @@ class LightQueue(Generic[T]):
         return len(self.items)
 
     def empty(self) -> bool:
-        """Whether `get` would wait."""
+        """Whether there is nothing that `get` could have at once."""
         return not self.items and not self._putters
 
     def full(self) -> bool:
         """Whether `put` would wait."""
-        return self._free <= 0 and not self._getters
+        return self._free <= 0 and not (self._getters.idle and self._getters)
 
     def putting(self) -> int:
         """How many greenlets wait in `put`."""
@@ -126,32 +132,40 @@ class LightQueue(Generic[T]):
         Raises `Full` after `timeout` seconds, or at once without `block`; `ShutDown` after `shutdown`.
         """
         getters = self._getters
-        while getters:
-            try:
-                note = getters.popleft()
-            except IndexError:
-                break
-            if note[2]:
-                serve(note, item)
-                continue
-            waiter = note[0]
-            if waiter is not None:
-                note[1] = item
-                self.unfinished_tasks += 1
-                hub = waiter.hub
-                if hub.thread == get_ident():
-                    ready = hub.ready
-                    note[0] = None
-                    ready.append(waiter)
-                    return
-                if resume(note):
-                    return
-                self.unfinished_tasks -= 1
-        if self._free > 0:
-            self._free -= 1
+        if getters.idle:
+            while getters:
+                try:
+                    note = getters.popleft()
+                except IndexError:
+                    break
+                if note[2]:
+                    serve(note, item)
+                    continue
+                waiter = note[0]
+                if waiter is not None:  # `serve`, in place
+                    note[1] = item
+                    self.unfinished_tasks += 1
+                    if getters.home is not None:  # `served`, in place
+                        getters.coming = True
+                        getters.idle = False
+                    hub = waiter.hub
+                    if hub.thread == get_ident():
+                        ready = hub.ready
+                        note[0] = None
+                        ready.append(waiter)
+                        return
+                    if resume(note):
+                        return
+                    self.unfinished_tasks -= 1
+                    getters.ran()
+            getters.emptied()
+        bounded = self._bounded
+        if not bounded or self._free > 0:
+            if bounded:
+                self._free -= 1
             self.unfinished_tasks += 1
             self._add(item)
-            if getters:
+            if self._getters.idle:  # entered in another thread meanwhile
                 self._settle()
             return
         self._wait_to_put(item, block, timeout)
@@ -168,15 +182,26 @@ class LightQueue(Generic[T]):
         current = getcurrent()
         hub: AbstractHub = getattr(current, "hub", None) or hub_of(current)
         note: Note = [current, NOTHING, item]
-        self._putters.append(note)
-        if self._getters or self._free > 0 or self.is_shutdown:
+        putters = self._putters
+        if putters is NOBODY:
+            fresh = Line()
+            if self._putters is NOBODY:
+                self._putters = fresh
+            putters = self._putters
+        if self._roomy:
+            putters.enter(note, hub)
+        else:
+            putters.append(note)
+        if self._getters.idle or self._free > 0 or self.is_shutdown:
             self._settle()
         try:
             if not park(hub, current, note, timeout, self):
                 raise Full
         finally:
             if note[1] is NOTHING:
-                remove(self._putters, note)
+                remove(putters, note)
+            elif putters.coming and putters.ran():
+                self._settle(soon=True)
         if note[1] is _SHUT:
             raise ShutDown
 
@@ -192,12 +217,18 @@ class LightQueue(Generic[T]):
             except IndexError:
                 pass  # another thread took it
             else:
-                if not self._putters:
-                    self._free += 1
-                else:
-                    self._vacate()
+                if self._bounded:
+                    if self._putters.idle:
+                        self._vacate()
+                    else:
+                        self._free += 1
                 return item
-        if not block or self._putters or self.is_shutdown:
+        if (
+            not block
+            or self.is_shutdown
+            or (self._putters and (self._free <= 0 or (timeout is not None and timeout <= 0)))
+        ):
+            # else somebody may wait in `put` though there is room: then another `put` is on the way, which this awaits
             return self._get_late(block, timeout)
         current = getcurrent()
         try:
@@ -205,7 +236,14 @@ class LightQueue(Generic[T]):
         except AttributeError:
             hub = hub_of(current)
         note: Note = [current, NOTHING, False]
-        self._getters.append(note)
+        getters = self._getters
+        if getters is NOBODY:
+            getters = self._first_getters()
+        if self._roomy:
+            getters.enter(note, hub)
+        else:
+            stand_at_end(getters, note)  # `append`, in place
+            getters.idle = True
         if timeout is not None or self.items or self._putters or current is hub.main or current is hub:
             return self._wait_to_get(hub, current, note, timeout)
         try:
@@ -221,6 +259,8 @@ class LightQueue(Generic[T]):
         item = note[1]
         if item is _SHUT:
             raise ShutDown
+        if getters.coming and getters.ran():
+            self._settle(soon=True)
         return item
 
     def get_nowait(self) -> T:
@@ -238,7 +278,7 @@ class LightQueue(Generic[T]):
                 return self._first()
             except IndexError:
                 pass
-            if self._putters and not self.is_shutdown:  # a channel
+            if self._putters and not self.is_shutdown and (self._free <= 0 or not block):  # a channel
                 try:
                     return self._putters[0][2]  # type: ignore[no-any-return]
                 except IndexError:
@@ -251,7 +291,13 @@ class LightQueue(Generic[T]):
         current = getcurrent()
         hub: AbstractHub = getattr(current, "hub", None) or hub_of(current)
         note: Note = [current, NOTHING, True]
-        self._getters.append(note)
+        getters = self._getters
+        if getters is NOBODY:
+            getters = self._first_getters()
+        if self._roomy:
+            getters.enter(note, hub)
+        else:
+            getters.append(note)
         return self._wait_to_get(hub, current, note, timeout)
 
     def peek_nowait(self) -> T:
@@ -274,6 +320,12 @@ class LightQueue(Generic[T]):
             raise Empty
         return self.get(block, timeout)
 
+    def _first_getters(self) -> Line:
+        fresh = Line()
+        if self._getters is NOBODY:
+            self._getters = fresh
+        return self._getters
+
     def _wait_to_get(self, hub: AbstractHub, current: greenlet, note: Note, timeout: float | None) -> T:
         """`get` or `peek` with all that may be asked of it."""
         if self.items or self._putters or self.is_shutdown:
@@ -287,6 +339,8 @@ class LightQueue(Generic[T]):
         item = note[1]
         if item is _SHUT:
             raise ShutDown
+        if not note[2] and self._getters.ran():
+            self._settle(soon=True)
         return item  # type: ignore[no-any-return]
 
     def _give_up(self, hub: AbstractHub, current: greenlet, note: Note) -> None:
@@ -297,45 +351,49 @@ class LightQueue(Generic[T]):
         if item is NOTHING:
             remove(self._getters, note)
         elif item is not _SHUT and not note[2]:
-            self._put_back(item)
-
-    def _put_back(self, item: T) -> None:
-        self._free -= 1
-        self._restore(item)
-        if self._getters:
-            self._settle()
+            self._free -= 1
+            self._restore(item)
+            self._getters.ran()
+            if self._getters.idle:
+                self._settle()
 
     # ---- bringing items, places and waiters together
 
-    def _vacate(self) -> None:
-        """A place has become free: give it to whoever has waited longest in `put`."""
+    def _vacate(self, soon: bool = False) -> None:
+        """A place has become free: give it to whoever has waited longest in `put`. `soon` is as for `resume`."""
         putters = self._putters
         while True:
             if not putters or self._free < 0:
                 self._free += 1
+                putters.emptied()
                 return
             try:
                 note = putters.popleft()
             except IndexError:
                 continue
-            if serve(note, True):
+            if putters.home is not None:  # `served`, in place
+                putters.coming = True
+                putters.idle = False
+            if serve(note, True, soon):
                 self.unfinished_tasks += 1
                 self._add(note[2])
-                if self._getters:
+                if self._getters.idle:
                     self._settle()
                 return
+            putters.ran()
 
-    def _settle(self) -> None:
-        """Serve each waiter that can be served. Needed where one thread adds while another one looks."""
+    def _settle(self, soon: bool = False) -> None:
+        """Serve each waiter that is to be served now. Needed where one thread adds while another one looks, and when
+        one that was served passes on."""
         getters, putters = self._getters, self._putters
         while True:
             if self.is_shutdown and not self.items:
                 self._refuse(getters)
             if self.is_shutdown:
                 self._refuse(putters)
-            if getters and self.items:
-                self._serve_getter()
-            elif getters and putters:
+            if getters.idle and self.items:
+                self._serve_getter(soon)
+            elif getters.idle and getters and putters and self._free <= 0:  # a channel
                 try:
                     note = putters.popleft()
                 except IndexError:
@@ -344,38 +402,45 @@ class LightQueue(Generic[T]):
                     self.unfinished_tasks += 1
                     self._free -= 1
                     self._restore(note[2])
-            elif putters and self._free > 0:
+            elif putters.idle and self._free > 0:
                 taken = False
                 if self._free > 0:
                     self._free -= 1
                     taken = True
                 if taken:
-                    self._vacate()
+                    self._vacate(soon)
             else:
                 return
 
-    def _serve_getter(self) -> None:
+    def _serve_getter(self, soon: bool) -> None:
+        getters = self._getters
         try:
-            note = self._getters.popleft()
+            note = getters.popleft()
         except IndexError:
+            getters.emptied()
             return
         if note[2]:
             try:
-                serve(note, self._first())
+                serve(note, self._first(), soon)
             except IndexError:
-                self._getters.appendleft(note)
+                getters.appendleft(note)
             return
         try:
             item = self._take()
         except IndexError:
-            self._getters.appendleft(note)
+            getters.appendleft(note)
             return
-        if serve(note, item):
-            self._vacate()
+        getters.served()
+        if serve(note, item, soon):
+            if self._putters.idle:
+                self._vacate()
+            else:
+                self._free += 1
         else:
             self._restore(item)
+            getters.ran()
 
-    def _refuse(self, notes: deque[Note]) -> None:
+    def _refuse(self, notes: Line) -> None:
         while notes:
             try:
                 note = notes.popleft()
@@ -386,9 +451,15 @@ class LightQueue(Generic[T]):
     def resize(self, size: int | None) -> None:
         """Change the limit. Greenlets that wait in `put` go on if there is room now; items are never dropped."""
         self.maxsize = None if size is None or size < 0 else size
+        self._bounded = True  # while `_free` changes
+        self._roomy = self.maxsize is None or self.maxsize > FEW
+        if not self._roomy:
+            for line in self._getters, self._putters:
+                line.each_for_itself()
         if not self.is_shutdown:
             self._free = (inf if self.maxsize is None else self.maxsize) - len(self.items)
-        if self._putters:
+            self._bounded = self.maxsize is not None
+        if self._getters or self._putters:
             self._settle()
 
     def shutdown(self, immediate: bool = False) -> None:
@@ -398,6 +469,7 @@ class LightQueue(Generic[T]):
         As in Python 3.13. Never yields.
         """
         self.is_shutdown = True
+        self._bounded = True
         self._free = -inf
         if immediate:
             while self.items:

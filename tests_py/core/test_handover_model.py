@@ -109,7 +109,7 @@ QUEUES: list[tuple[Callable[..., Any], bool]] = [
 
 
 class QueueMachine(Machine):
-    @initialize(queue=st.sampled_from(QUEUES), size=st.sampled_from([None, 0, 1, 2, 3]))
+    @initialize(queue=st.sampled_from(QUEUES), size=st.sampled_from([None, 0, 1, 2, 5, 6]))
     def make(self, queue: tuple[Callable[..., Any], bool], size: int | None) -> None:
         self.queue: LightQueue[int] = queue[0](size) if queue[1] else queue[0]()
         self.limit = self.queue.maxsize
@@ -117,8 +117,8 @@ class QueueMachine(Machine):
         self.accepted: list[int] = []  # put() returned
         self.refused: set[int] = set()  # put() raised Full or ShutDown
         self.got: list[int] = []
-        self.got_by: dict[int, int] = {}  # which get() took what, gets numbered in the order in which they came
-        self.waiting: set[int] = set()  # gets
+        self.waited: list[tuple[int, int]] = []  # which get() took what after it had waited, numbered as they came
+        self.at_once: list[int] = []  # what was taken by those who did not have to
         self.gets = 0
         self.dropped = False
 
@@ -135,13 +135,14 @@ class QueueMachine(Machine):
     def get_one(self, block: bool, timeout: float | None) -> None:
         self.gets += 1
         number = self.gets
-        self.waiting.add(number)
-        try:
-            item = self.queue.get(block, timeout)
-        finally:
-            self.waiting.remove(number)
+        waits = not self.queue.items and not (self.queue._putters and self.queue._free <= 0)
+        assert waits or not (self.queue._getters and self.queue._getters.idle), "somebody would be overtaken"
+        item = self.queue.get(block, timeout)
         self.got.append(item)
-        self.got_by[number] = item
+        if waits:
+            self.waited.append((number, item))
+        else:
+            self.at_once.append(item)
 
     def peek_one(self, timeout: float | None) -> None:
         assert self.queue.peek(True, timeout) >= 0
@@ -173,7 +174,7 @@ class QueueMachine(Machine):
         if kill:
             self.kill_in_this_turn(first)
 
-    @rule(size=st.sampled_from([None, 1, 2]))
+    @rule(size=st.sampled_from([None, 1, 2, 6]))
     def resize(self, size: int | None) -> None:
         if not isinstance(self.queue, Channel | SimpleQueue):
             self.limit = None if size is None or self.limit is None else max(self.limit, size)
@@ -201,16 +202,21 @@ class QueueMachine(Machine):
         putting = [w for w, what in self.workers if what == "put" and not w.ready()]
         assert queue.getting() == len(getting)
         assert queue.putting() == len(putting)
+        for line in queue._getters, queue._putters:
+            assert not line.coming, "somebody was served and does not run"
+            assert line.idle or not line, "nobody will wake those who wait"
         assert not (getting and items), "somebody waits for an item that is there"
         assert not (getting and putting), "a put and a get wait for each other"
         assert not (putting and not queue.full()), "somebody waits for a place that is there"
         if not self.disturbed:
-            assert max(self.got_by, default=0) < min(self.waiting, default=math.inf), "a get was overtaken"
+            numbers = [number for number, _ in self.waited]
+            assert numbers == sorted(numbers), "a waiting get was overtaken by another one"
             if self.limit is not None:
                 assert len(items) <= self.limit
             if not isinstance(queue, LifoQueue | PriorityQueue):
-                taken = [self.got_by[number] for number in sorted(self.got_by)]
-                assert taken == sorted(taken), "an item was overtaken"
+                # those who wait are handed theirs before they run, and others may take the following ones meanwhile
+                for taken in self.at_once, [item for _, item in self.waited]:
+                    assert taken == sorted(taken), "an item was overtaken"
 
 
 def ignoring(func: Callable[..., object], *args: Any) -> None:

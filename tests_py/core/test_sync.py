@@ -314,6 +314,86 @@ def test_getter_killedAfterItWasHandedAnItem_putsItBackAtTheFront() -> None:
     assert queue.unfinished_tasks == 2
 
 
+def test_getters_areWokenOneByOne_andRunInOneTurn() -> None:
+    queue: Queue[int] = Queue()
+    got: list[tuple[str, int]] = []
+
+    def take(name: str) -> None:
+        got.append((name, queue.get()))
+
+    threads = [guv.spawn(take, name) for name in "abc"]
+    guv.gyield()
+    for item in range(4):
+        queue.put(item)
+    assert queue.qsize() == 3  # only the first was handed its item
+    guv.gyield()
+    assert got == [("a", 0), ("b", 1), ("c", 2)]
+    assert [thread.ready() for thread in threads] == [True] * 3
+    assert queue.get() == 3
+
+
+def test_getter_thatComesBack_takesWhatIsThere_beforeOthersAreWokenForIt() -> None:
+    queue: Queue[int] = Queue()
+    got: list[tuple[str, int]] = []
+
+    def take(name: str) -> None:
+        while True:
+            got.append((name, queue.get()))
+
+    threads = [guv.spawn(take, name) for name in "abc"]
+    guv.gyield()
+    for item in range(6):
+        queue.put(item)
+    guv.gyield()
+    assert got == [("a", 0), ("a", 2), ("a", 3), ("a", 4), ("a", 5), ("b", 1)]
+    queue.put(6)  # c has waited longest
+    guv.gyield()
+    assert got[-1] == ("c", 6)
+    guv.killall(threads)
+
+
+def test_putter_thatComesBack_fillsTheQueue_beforeOthersAreWokenForIt() -> None:
+    queue: Queue[str] = Queue(8, "x" * 8)
+
+    def fill(name: str) -> None:
+        while True:
+            queue.put(name)
+
+    threads = [guv.spawn(fill, name) for name in "abc"]
+    guv.gyield()
+    for _ in range(8):
+        queue.get()
+    assert list(queue.items) == ["a"]
+    with assert_no_switches():
+        assert queue.get_nowait() == "a"
+        assert queue.get_nowait() == "b"  # nobody has to wait for it to be put
+    guv.gyield()
+    assert "".join(queue.items) == "c" + "a" * 7
+    guv.killall(threads)
+
+
+def test_getter_killedInTheTurnInWhichItWasWoken_leavesItsDutyToTheNext() -> None:
+    queue: Queue[int] = Queue()
+    threads = [guv.spawn(queue.get) for _ in range(3)]
+    guv.gyield()
+    queue.put(1)
+    queue.put(2)
+    threads[0].kill()
+    assert [thread.wait() for thread in threads[1:]] == [1, 2]
+
+
+@pytest.mark.parametrize("size", [None, 8])
+def test_resize_toFewPlaces_wakesEachWhoWaits(size: int | None) -> None:
+    queue: Queue[int] = Queue(size)
+    threads = [guv.spawn(queue.get) for _ in range(3)]
+    guv.gyield()
+    queue.put(1)
+    queue.put(2)
+    queue.resize(1)
+    queue.put(3)
+    assert [thread.wait() for thread in threads] == [1, 2, 3]
+
+
 def test_peek_thatWaits_isShownTheItemThatTheNextGetterGets() -> None:
     queue: Queue[int] = Queue()
     threads = [guv.spawn(queue.peek), guv.spawn(queue.get), guv.spawn(queue.peek)]

@@ -152,7 +152,7 @@ def test_queue_whose_waiters_are_killed_and_late_at_random_loses_nothing(script:
         import queue, random
         for seed in range(60):
             dice = random.Random(seed)
-            q = [queue.Queue, queue.LifoQueue, queue.PriorityQueue][seed % 3](dice.choice([0, 1, 3]))
+            q = [queue.Queue, queue.LifoQueue, queue.PriorityQueue][seed % 3](dice.choice([0, 1, 3, 6]))
             accepted, got, unsure = [], [], set()
             def put(item, timeout):
                 try: q.put(item, timeout=timeout)
@@ -179,3 +179,83 @@ def test_queue_whose_waiters_are_killed_and_late_at_random_loses_nothing(script:
         print("nothing lost")
     """)
     assert out == "nothing lost\n"
+
+
+def test_queue_getters_are_woken_one_by_one_and_run_in_one_turn(script: Script) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import queue
+        for kind in queue.Queue, queue.LifoQueue, queue.PriorityQueue:
+            q, got = kind(), []
+            def take(name): got.append((name, q.get()))
+            getters = [guv.spawn(take, name) for name in "abc"]
+            while len(q.not_empty._waiters) < 3: guv.sleep(0)
+            for item in range(4): q.put(item)
+            size = q.qsize()
+            guv.sleep(0)
+            print(size, got, q.get_nowait(), q.unfinished_tasks)
+    """)
+    assert out == (
+        "3 [('a', 0), ('b', 1), ('c', 2)] 3 4\n"
+        "3 [('a', 0), ('b', 3), ('c', 2)] 1 4\n"
+        "3 [('a', 0), ('b', 1), ('c', 2)] 3 4\n"
+    )
+
+
+def test_queue_putters_are_woken_one_by_one_and_their_items_can_be_had_without_waiting(script: Script) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import queue
+        q = queue.Queue(6)
+        for _ in range(6): q.put("x")
+        def fill(name):
+            while True: q.put(name)
+        putters = [guv.spawn(fill, name) for name in "abc"]
+        while len(q.not_full._waiters) < 3: guv.sleep(0)
+        for _ in range(6): q.get()
+        print(list(q.queue), q.get_nowait(), q.get_nowait())
+        guv.sleep(0)
+        print("".join(q.queue), len(q.not_full._waiters))
+    """)
+    assert out == "['a'] a b\ncaaaaa 3\n"
+
+
+def test_queue_of_native_threads_and_greenlets_wakes_each_at_once(script: Script) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import queue, time
+        from guv._originals import start_new_thread, time_sleep
+        q, got = queue.Queue(), []
+        green = [guv.spawn(q.get) for _ in range(2)]
+        while len(q.not_empty._waiters) < 2: guv.sleep(0)
+        start_new_thread(lambda: got.append(q.get()), ())
+        while len(q.not_empty._waiters) < 3: guv.sleep(0.001)
+        for item in range(3): q.put(item)
+        while not got: time_sleep(0.001)  # this thread's greenlets do not run meanwhile
+        print(got, [thread.wait() for thread in green])
+    """)
+    assert out == "[2] [0, 1]\n"
+
+
+def test_queue_task_done_of_a_held_queue_waits_for_its_lock(script: Script) -> None:
+    out = script("""
+        import guv; guv.monkey_patch()
+        import queue
+        q = queue.Queue()
+        for item in range(3): q.put(item)
+        with q.mutex:
+            done = guv.spawn(q.task_done)
+            guv.sleep(0); guv.sleep(0)
+            print(q.unfinished_tasks, done.ready())
+        done.wait()
+        joined = guv.spawn(q.join)
+        guv.sleep(0)
+        q.task_done()
+        guv.sleep(0)
+        print(q.unfinished_tasks, joined.ready())
+        q.task_done()
+        joined.wait()
+        try: q.task_done()
+        except ValueError as error: print(error)
+    """)
+    assert out == "3 False\n1 False\ntask_done() called too many times\n"

@@ -31,7 +31,8 @@ _INTERVAL = 0.01
 class _Watched(list[Any]):
     """The waiters of a twin: while there are some, a native thread waits for the native lock with them.
 
-    `freed` is called by that thread when it has got it.
+    `freed` is called by that thread when it has got it. True even if there are none, so that no release is over before
+    it has come to the native lock.
     """
 
     __slots__ = ("_freed", "_native", "_pid")
@@ -40,6 +41,9 @@ class _Watched(list[Any]):
         self._native = native
         self._freed = freed
         self._pid = 0  # of the process where the thread is
+
+    def __bool__(self) -> bool:
+        return True
 
     def append(self, waiter: Any) -> None:
         super().append(waiter)
@@ -50,7 +54,7 @@ class _Watched(list[Any]):
             hub.calls.append(self._start)
 
     def _start(self) -> None:
-        if not self or self._pid == getpid():
+        if not len(self) or self._pid == getpid():
             return
         self._pid = getpid()
         try:
@@ -78,7 +82,8 @@ class _Watched(list[Any]):
 def adopt_lock(native: Any) -> lock:
     """The twin of a native lock, held if that is."""
     twin: Any = allocate_lock()
-    twin._bit = native
+    twin._held = True
+    twin._native = native
     twin._waiters = _Watched(native, twin._hand_over)
     return twin  # type: ignore[no-any-return]
 

@@ -21,8 +21,9 @@ from .lock import check_timeout, lock
 def __enter__(self: Any) -> Any:
     """Take the lock; may yield."""
     mutex = self._lock
-    if mutex.__class__ is lock:
-        return mutex._bit.acquire(False) or mutex._wait(-1)
+    if mutex.__class__ is lock and not mutex._held:
+        mutex._held = True
+        return True
     return mutex.__enter__()
 
 
@@ -31,10 +32,10 @@ def __exit__(
 ) -> Any:
     """Free the lock. Never yields."""
     mutex = self._lock
-    if mutex.__class__ is not lock or mutex._waiters:
+    if mutex.__class__ is not lock or mutex._waiters or not mutex._held:
         return mutex.__exit__(kind, value, traceback)
-    mutex._bit.release()
-    if mutex._waiters and mutex._bit.acquire(False):  # came from another thread meanwhile
+    mutex._held = False
+    if mutex._waiters and mutex._try():  # came from another thread meanwhile
         mutex._hand_over()
     return None
 
@@ -44,7 +45,7 @@ def wait(self: Any, timeout: float | None = None) -> bool:
     the lock again. False if nobody notified in time. Raises RuntimeError if the lock is not held."""
     mutex = self._lock
     plain = mutex.__class__ is lock
-    if not (mutex._bit.locked() if plain else self._is_owned()):
+    if not (mutex._is_held() if plain else self._is_owned()):
         raise RuntimeError("cannot wait on un-acquired lock")
     if timeout is not None and timeout > 0:
         check_timeout(True, timeout)
@@ -62,7 +63,7 @@ def wait(self: Any, timeout: float | None = None) -> bool:
         try:
             if not plain:
                 retake(self._acquire_restore, state)
-            elif not mutex._bit.acquire(False):
+            elif not mutex._try():
                 retake(mutex._wait, -1)
         except BaseException:
             killed = True
@@ -77,7 +78,7 @@ def notify(self: Any, n: int = 1) -> None:
     """As `threading.Condition.notify`: wake the `n` that have waited longest. Never yields. Raises RuntimeError if the
     lock is not held."""
     mutex = self._lock
-    if not (mutex._bit.locked() if mutex.__class__ is lock else self._is_owned()):
+    if not (mutex._is_held() if mutex.__class__ is lock else self._is_owned()):
         raise RuntimeError("cannot notify on un-acquired lock")
     waiters = self._waiters
     while n > 0 and wake_one(waiters):

@@ -64,19 +64,22 @@ def current_and_hub() -> tuple[greenlet, AbstractHub]:
 # ---- the waker's side
 
 
-def serve(note: Note, value: Any) -> bool:
+def serve(note: Note, value: Any, soon: bool = False) -> bool:
     """Hand `value` to the waiter of `note` and make it ready, from any thread. Never yields.
 
-    False if it waits no more: the note is void, or its thread has ended.
+    False if it waits no more: the note is void, or its thread has ended. `soon` is as for `resume`.
     """
     if note[0] is None or note[1] is not NOTHING:
         return False
     note[1] = value
-    return resume(note)
+    return resume(note, soon)
 
 
-def resume(note: Note) -> bool:
-    """Make the waiter of `note` ready, which was served just now. False if its thread has ended."""
+def resume(note: Note, soon: bool = False) -> bool:
+    """Make the waiter of `note` ready, which was served just now. False if its thread has ended.
+
+    `soon`: it runs next, in this turn. For one who was woken himself, and passes on; then a turn still has an end.
+    """
     waiter = note[0]
     if waiter is None:  # it has noticed by itself
         return True
@@ -88,7 +91,10 @@ def resume(note: Note) -> bool:
     if hub.thread == get_ident():
         ready = hub.ready
         note[0] = None
-        ready.append(waiter)
+        if soon:
+            ready.appendleft(waiter)
+        else:
+            ready.append(waiter)
         return True
     try:
         hub.call_soon_threadsafe(partial(_deliver, note))
