@@ -12,8 +12,8 @@
 //
 // # Threads
 //
-// gopy drops the GIL around every call. Wake, Watchdog and LastError are for any thread; everything else is for the thread
-// that owns the hub. Wake may race with Close: it is then without effect.
+// gopy drops the GIL around every call. Watchdog and LastError are for any thread; everything else is for the thread
+// that owns the hub. Other threads wake it by its eventfd (Fd).
 //
 // # What loading this library does to the process
 //

@@ -71,16 +71,6 @@ func Reopen(id int64) (code int64) {
 	return codeOf(h.loop.Reopen())
 }
 
-// Wake makes the current or next Poll return early. Any thread, any time; wakes that the loop has not seen yet coalesce.
-func Wake(id int64) (code int64) {
-	defer rescue(&code)
-	h := handles.get(id)
-	if h == nil {
-		return CodeClosed
-	}
-	return codeOf(h.loop.Wake())
-}
-
 // Close closes the hub's descriptors and ends its lookups and watchdog. Closing it again does nothing. Loop thread only.
 func Close(id int64) (code int64) {
 	defer rescue(&code)
@@ -93,7 +83,8 @@ func Close(id int64) (code int64) {
 	return codeOf(h.close())
 }
 
-// Fd returns the hub's epoll descriptor (which 0) or its eventfd (1).
+// Fd returns the hub's epoll descriptor (which 0) or its eventfd (1), to which any thread may write until Close, to make the
+// current or next Poll return early.
 func Fd(id, which int64) (fd int64) {
 	defer rescue(&fd)
 	h := handles.get(id)

@@ -145,7 +145,7 @@ func TestClose_IsIdempotentAndTheIdIsNotReused(t *testing.T) {
 		t.Fatal("the id was reused")
 	}
 	for name, code := range map[string]int64{
-		"Poll": Poll(r.id, 0, 0), "Submit": Submit(r.id, 0), "Wake": Wake(r.id), "Fd": Fd(r.id, 0), "Stat": Stat(r.id, 0), "Deadline": Deadline(r.id, 0),
+		"Poll": Poll(r.id, 0, 0), "Submit": Submit(r.id, 0), "Fd": Fd(r.id, 0), "Stat": Stat(r.id, 0), "Deadline": Deadline(r.id, 0),
 		"Lookup": Lookup(r.id, 0, 1, 1, 1, 12), "LookupCancel": LookupCancel(r.id, 0), "Watchdog": Watchdog(r.id, 1, 1), "Poll 0": Poll(0, 0, 0),
 	} {
 		if code != CodeClosed {
@@ -154,22 +154,19 @@ func TestClose_IsIdempotentAndTheIdIsNotReused(t *testing.T) {
 	}
 }
 
-func TestWake_RacingClose_IsHarmless(t *testing.T) {
-	for range 50 {
-		r := open(t)
-		var ringers sync.WaitGroup
-		for range 4 {
-			ringers.Go(func() {
-				for range 10 {
-					if code := Wake(r.id); code != 0 && code != CodeClosed {
-						t.Error("Wake:", code)
-					}
-				}
-			})
+func TestFd_EventFdWrittenTo_EndsTheWait(t *testing.T) {
+	r := open(t)
+	fd := int(Fd(r.id, 1))
+	for range 3 {
+		if _, err := syscall.Write(fd, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err != nil {
+			t.Fatal(err)
 		}
-		Poll(r.id, 0, 0)
-		Close(r.id)
-		ringers.Wait()
+		before := Stat(r.id, StatWakes)
+		for Stat(r.id, StatWakes) == before {
+			if n := Poll(r.id, 0, -1); n != 0 && n != -int64(syscall.EINTR) {
+				t.Fatal(n)
+			}
+		}
 	}
 }
 

@@ -106,6 +106,21 @@ def test_echo_request_crosses_into_go_only_to_poll_and_not_for_each_message(
     assert int(polls) <= 2 * 100 * CONNECTIONS / 4
 
 
+def test_native_threads_that_wake_the_hub_do_not_enter_go(script: Script, hub_kind: str) -> None:
+    """Each would keep one of Go's processors from the others, and from the hub."""
+    if hub_kind != "hub":
+        pytest.skip("the hub in Python crosses nothing")
+    body = """
+    from guv import tpool
+    guv.sleep(0.001)
+    crossings.clear()
+    tasks = [guv.spawn(tpool.execute, int, number) for number in range(100)]
+    print(sum(task.wait() for task in tasks), *sorted(crossings))
+    """
+    code = PATCHED + textwrap.dedent(COUNT_CROSSINGS) + textwrap.dedent(body)
+    assert script(code) == "4950 pyext_Poll\n"
+
+
 @pytest.mark.parametrize("timeout", ["None", "30"])
 def test_echo_request_keeps_no_memory(timeout: str, script: Script) -> None:
     body = """

@@ -94,6 +94,33 @@ def test_fork_parentsGreenlets_neverRunInTheChild(script: Any) -> None:
     assert script(HEAD + _flat(code)) == "finally in parent\n" * 10
 
 
+def test_fork_whoWaitedInTheParent_isHandedNothingInTheChild(script: Any) -> None:
+    code = """
+    import guv.queue, queue, threading
+    queues = guv.queue.Queue(), queue.Queue(), queue.SimpleQueue()
+    semaphore, lock = guv.Semaphore(0), threading.Lock()
+    lock.acquire()
+    waiters = [guv.spawn(q.get) for q in queues] + [guv.spawn(semaphore.acquire), guv.spawn(lock.acquire)]
+    guv.sleep(0)
+    def take():
+        for q in queues:
+            q.put("child's")
+            assert q.get(timeout=10) == "child's"
+        semaphore.release()
+        assert semaphore.acquire(timeout=10)
+        lock.release()
+        assert lock.acquire(timeout=10)
+    reap(child(take))
+    for q in queues:
+        q.put("parent's")
+    semaphore.release()
+    lock.release()
+    print([waiter.wait() for waiter in waiters])
+    """
+    printed = script("import guv; guv.monkey_patch()\n" + HEAD + _flat(code))
+    assert printed == '["parent\'s", "parent\'s", "parent\'s", True, True]\n'
+
+
 def test_fork_inGreenlet_onlyItGoesOnAndItsEndEndsTheChild(script: Any) -> None:
     code = """
     def forker():

@@ -130,6 +130,7 @@ def forget_inherited() -> list[AbstractHub]:
     _lock = allocate_lock()
     for hub in inherited:
         hub.closed = True  # first: what ends now must not close its loop
+        hub.thread = 0  # it was of a thread that has the number of this one: nothing is to be handed to who waits there
     vars(_thread).clear()
     current = getcurrent()
     if getattr(current, "hub", None) is not None:

@@ -1,5 +1,9 @@
 """The hub whose event loop is Go: epoll and a timer wheel behind two rings and one call a turn.
 
+Other threads wake it by writing to its eventfd, not by a call into Go: each thread that has made one holds one of Go's
+processors until the runtime's monitor takes it away, and the monitor may be late (`pyext/monitor.c`). Twenty workers of
+`guv.tpool` would wait for each other's processors, for up to a second.
+
 The rings are arrays of ints that stay where they are: Go is told their addresses once. Operations
 are copied into the submission ring just before the one call of the turn, which drops the GIL while
 it waits and returns how many completions it has written.
@@ -8,13 +12,14 @@ it waits and returns how many completions it has written.
 from __future__ import annotations
 
 import errno
+import os
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import _border
-from .._originals import os_close, time_sleep
+from .._originals import RLock, os_close, time_sleep
 from .abc import EVENTFD, EVENTPOLL, AbstractHub
 from .descriptor import is_still
 
@@ -44,8 +49,8 @@ class Hub(AbstractHub):
     """The default hub."""
 
     __slots__ = (
-        "_completions", "_descriptors", "_extension", "_id", "_next_lookup", "_own", "_poll",
-        "_submissions", "_submit", "_wake", "unasked",
+        "_bell", "_completions", "_descriptors", "_extension", "_id", "_next_lookup", "_own", "_poll", "_ringing",
+        "_submissions", "_submit", "unasked",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -55,7 +60,9 @@ class Hub(AbstractHub):
         self._completions = array("q", bytes(8 * COMPLETIONS))
         self._poll = extension.pyext_Poll
         self._submit = extension.pyext_Submit
-        self._wake = extension.pyext_Wake
+        self._ringing = (
+            RLock()
+        )  # who writes to the eventfd, so that it is not closed meanwhile; signal handlers do, too
         self._extension = extension
         self._next_lookup = 0
         self.unasked: deque[Any] = deque()  # lookups beyond the number that may run at once
@@ -109,6 +116,7 @@ class Hub(AbstractHub):
             (_border.check(extension.pyext_Fd(self._id, 0)), EVENTPOLL),
             (_border.check(extension.pyext_Fd(self._id, 1)), EVENTFD),
         )
+        self._bell = self._descriptors[1][0]
         self._own = [self.keep(fd, lambda _: self.reopen()) for fd, _ in self._descriptors]
 
     def reopen(self) -> None:
@@ -120,6 +128,7 @@ class Hub(AbstractHub):
             self.throw_main(error)
         else:
             self._keep_own()
+            self.wake()  # who did so meanwhile may have written to the old one
 
     def submit(self) -> None:
         ops, self.ops = self.ops, []
@@ -164,7 +173,12 @@ class Hub(AbstractHub):
         return self._id
 
     def wake(self) -> None:
-        self._wake(self._id)
+        with self._ringing:
+            if not self.closed:
+                try:
+                    os.eventfd_write(self._bell, 1)
+                except OSError:  # the program has closed it; `reopen` makes up for this
+                    pass
 
     def abandon(self) -> None:
         for fd, name in self._descriptors:
@@ -172,5 +186,6 @@ class Hub(AbstractHub):
                 os_close(fd)
 
     def close(self) -> None:
-        self.closed = True
+        with self._ringing:
+            self.closed = True
         self._extension.pyext_Close(self._id)
